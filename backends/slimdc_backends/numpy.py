@@ -1,0 +1,105 @@
+"""The embedded backend: NumPy alone, with a tape and a chunked convolution of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import array_api_compat.numpy as xp
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from slimdc.backend import Array, Scored, Tensors
+from slimdc.errors import InvalidValueError
+from slimdc_backends.kernels import convolution
+from slimdc_backends.tape import Tape, Var, raw
+
+
+class NumpyBackend:
+    """Computes on NumPy arrays; nothing else needs to be installed.
+
+    Parameters
+    ----------
+    device : str, optional
+        ``"cpu"``, the only one that NumPy has.
+
+    Raises
+    ------
+    InvalidValueError
+        If another device is asked for.
+    """
+
+    name = "numpy"
+    device = "cpu"
+
+    def __init__(self, device: str | None = None) -> None:
+        if device not in (None, "cpu"):
+            raise InvalidValueError("device", repr(device), "'cpu', NumPy's only device")
+        self._threads: ThreadPoolExecutor | None = None
+
+    def asarray(self, host: np.ndarray) -> Array:
+        """Copy a host array."""
+        return np.array(host)
+
+    def to_numpy(self, x: Array) -> np.ndarray:
+        """Copy an array."""
+        return np.array(x)
+
+    def value_and_grad(self, function: Scored) -> Callable[..., tuple[Array, Tensors, Tensors]]:
+        """Differentiate by the tape; see `slimdc.backend.Backend`."""
+
+        def differentiated(variables: Tensors, *constants: Any) -> tuple[Array, Tensors, Tensors]:
+            tape = Tape(xp)
+            live = {name: tape.variable(x) for name, x in variables.items()}
+            value, extras = function(live, *constants)
+            gradients = tape.gradients(value, list(live.values()))
+            plain = {name: raw(x) for name, x in extras.items()}
+            return raw(value), plain, dict(zip(live, gradients, strict=True))
+
+        return differentiated
+
+    def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function: NumPy has no compiler."""
+        return function
+
+    def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
+        """Convolve, rectify and pool; see `slimdc.backend.Backend`."""
+        inputs = (x, weight, bias)
+        tapes = [v.tape for v in inputs if isinstance(v, Var)]
+        images, filters = raw(x), raw(weight)
+        out, passed = convolution.forward(
+            images, filters, raw(bias), padding, self._map, keep=bool(tapes)
+        )
+        if passed is None:
+            return out
+        wanted = (isinstance(x, Var), isinstance(weight, Var) or isinstance(bias, Var))
+
+        def pullback(g: Array) -> tuple[Array | None, ...]:
+            return convolution.backward(g, images, filters, passed, padding, self._map, wanted)
+
+        return tapes[0].record(out, inputs, pullback)
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Hold BLAS at one thread and share chunks of images among threads of our own."""
+        # A second BLAS thread inside each of ours would only fight over the same cores, and its
+        # way of splitting a product depends on how many there are: one thread keeps every bit.
+        if self._threads is not None:
+            yield
+            return
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(_cores()) as threads:
+            self._threads = threads
+            try:
+                yield
+            finally:
+                self._threads = None
+
+    def _map(self, function: Callable[[slice], Any], parts: Iterable[slice]) -> Iterable[Any]:
+        return (map if self._threads is None else self._threads.map)(function, parts)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,337 @@
+"""Reverse-mode differentiation over the array API: arrays whose namespace records.
+
+A `Var` wraps an array of any array-API namespace. Its ``__array_namespace__`` returns a namespace
+that computes with the wrapped arrays and notes, for each result, how a gradient flows back. Code
+written against the array API therefore runs on it unchanged. Functions without a rule here refuse
+a `Var` by name rather than losing its gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from array_api_compat import array_namespace
+
+Array = Any
+Pullback = Callable[[Array], Sequence[Array | None]]
+
+
+class Tape:
+    """The record of one computation, walked backwards once.
+
+    Parameters
+    ----------
+    xp : namespace
+        The array-API namespace of the arrays that are wrapped.
+    """
+
+    def __init__(self, xp: Any) -> None:
+        self.namespace = Recorder(self, xp)
+        self._steps: list[tuple[Var, tuple[Var, ...], Pullback]] = []
+
+    def variable(self, value: Array) -> Var:
+        """Wrap an array whose gradient is wanted."""
+        return Var(value, self)
+
+    def record(self, value: Array, inputs: Sequence[Array], pullback: Pullback) -> Var:
+        """Note a result, its inputs and the map from its gradient to theirs.
+
+        ``pullback`` returns one gradient for each input; those of inputs that are plain arrays
+        are not used and may be None.
+        """
+        wanted = tuple(i for i, x in enumerate(inputs) if isinstance(x, Var))
+        out = Var(value, self)
+
+        def of_variables(gradient: Array) -> list[Array | None]:
+            gradients = pullback(gradient)
+            return [gradients[i] for i in wanted]
+
+        self._steps.append((out, tuple(inputs[i] for i in wanted), of_variables))
+        return out
+
+    def gradients(self, result: Var, variables: Sequence[Var]) -> list[Array]:
+        """Differentiate a scalar result in each of the variables."""
+        xp = self.namespace.xp
+        flowing = {id(result): xp.ones_like(result.value)}
+        for out, inputs, pullback in reversed(self._steps):
+            gradient = flowing.pop(id(out), None)
+            if gradient is None:
+                continue
+            for variable, part in zip(inputs, pullback(gradient), strict=True):
+                if part is not None:
+                    # Beside wider arrays a gradient would widen, and all before it with it.
+                    if part.dtype != variable.dtype:
+                        part = xp.astype(part, variable.dtype)
+                    held = flowing.get(id(variable))
+                    flowing[id(variable)] = part if held is None else held + part
+        return [flowing[id(v)] if id(v) in flowing else xp.zeros_like(v.value) for v in variables]
+
+
+class Var:
+    """An array that belongs to a tape."""
+
+    # NumPy and CuPy then leave `array * var` to `Var.__rmul__` instead of making object arrays.
+    __array_ufunc__ = None
+    __slots__ = ("__weakref__", "tape", "value")
+
+    def __init__(self, value: Array, tape: Tape) -> None:
+        self.value = value
+        self.tape = tape
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Recorder:
+        return self.tape.namespace
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the wrapped array."""
+        return tuple(self.value.shape)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes of the wrapped array."""
+        return int(self.value.ndim)
+
+    @property
+    def dtype(self) -> Any:
+        """Dtype of the wrapped array."""
+        return self.value.dtype
+
+    @property
+    def device(self) -> Any:
+        """Device of the wrapped array."""
+        return self.value.device
+
+    @property
+    def mT(self) -> Array:  # noqa: N802 - the array API's name
+        """The array with its last two axes exchanged."""
+        return self.tape.namespace.matrix_transpose(self)
+
+    def __add__(self, other: Array) -> Var:
+        shapes = (self.shape, _shape(other))
+        return self.tape.record(
+            self.value + raw(other),
+            (self, other),
+            lambda g: (_fit(g, shapes[0]), _fit(g, shapes[1]) if _live(other) else None),
+        )
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Var:
+        return self.tape.record(-self.value, (self,), lambda g: (-g,))
+
+    def __sub__(self, other: Array) -> Array:
+        return self + (-other)
+
+    def __rsub__(self, other: Array) -> Array:
+        return (-self) + other
+
+    def __mul__(self, other: Array) -> Var:
+        a, b = self.value, raw(other)
+        shapes = (self.shape, _shape(other))
+        return self.tape.record(
+            a * b,
+            (self, other),
+            lambda g: (_fit(g * b, shapes[0]), _fit(g * a, shapes[1]) if _live(other) else None),
+        )
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Array) -> Var:
+        a, b = self.value, raw(other)
+        shapes = (self.shape, _shape(other))
+        return self.tape.record(
+            a / b,
+            (self, other),
+            lambda g: (
+                _fit(g / b, shapes[0]),
+                _fit(-(g * a) / (b * b), shapes[1]) if _live(other) else None,
+            ),
+        )
+
+    def __rtruediv__(self, other: Array) -> Var:
+        a = self.value
+        return self.tape.record(
+            raw(other) / a, (self,), lambda g: (_fit(-(g * raw(other)) / (a * a), self.shape),)
+        )
+
+    def __pow__(self, exponent: int) -> Var:
+        a = self.value
+        return self.tape.record(
+            a**exponent, (self,), lambda g: (g * (a ** (exponent - 1)) * float(exponent),)
+        )
+
+    def __matmul__(self, other: Array) -> Array:
+        return self.tape.namespace.matmul(self, other)
+
+    def __rmatmul__(self, other: Array) -> Array:
+        return self.tape.namespace.matmul(other, self)
+
+    def __getitem__(self, key: Any) -> Var:
+        xp, shape = self.tape.namespace.xp, self.shape
+        # An array may name an entry twice, and the gradient below would keep only one of the two.
+        if any(hasattr(part, "shape") for part in (key if isinstance(key, tuple) else (key,))):
+            message = "the tape has no rule to differentiate indexing by an array; use take"
+            raise TypeError(message)
+
+        def scatter(g: Array) -> tuple[Array]:
+            out = xp.zeros(shape, dtype=g.dtype, device=self.device)
+            out[key] = g
+            return (out,)
+
+        return self.tape.record(self.value[key], (self,), scatter)
+
+    # A comparison has no gradient: it gives a plain array.
+    def __gt__(self, other: Array) -> Array:
+        return self.value > raw(other)
+
+    def __lt__(self, other: Array) -> Array:
+        return self.value < raw(other)
+
+
+class _Linalg:
+    """The recording namespace's ``linalg``."""
+
+    def __init__(self, tape: Tape, xp: Any) -> None:
+        self._tape = tape
+        self._xp = xp
+
+    def solve(self, a: Array, b: Array) -> Array:
+        """Solve a x = b for x (..., n, m); the gradient uses one more solve with aᵀ."""
+        xp = self._xp
+        x = xp.linalg.solve(raw(a), raw(b))
+
+        def pullback(g: Array) -> tuple[Array | None, Array]:
+            of_b = xp.linalg.solve(xp.matrix_transpose(raw(a)), g)
+            return (-(of_b @ xp.matrix_transpose(x)) if _live(a) else None), of_b
+
+        return self._tape.record(x, (a, b), pullback) if _live(a) or _live(b) else x
+
+
+class Recorder:
+    """An array-API namespace that records the functions that slimdc differentiates.
+
+    Parameters
+    ----------
+    tape : Tape
+        Where the record goes.
+    xp : namespace
+        The namespace that computes.
+    """
+
+    def __init__(self, tape: Tape, xp: Any) -> None:
+        self._tape = tape
+        self.xp = xp
+        self.linalg = _Linalg(tape, xp)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.xp, name)
+        if not callable(found) or isinstance(found, type):
+            return found
+
+        def without_rule(*args: Any, **kwargs: Any) -> Any:
+            if any(_live(x) for x in (*args, *kwargs.values())):
+                message = f"the tape has no rule to differentiate {name!r}"
+                raise TypeError(message)
+            return found(*args, **kwargs)
+
+        return without_rule
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        """Multiply matrices (..., n, m) and (..., m, k), batched."""
+        xp = self.xp
+        x, y = raw(a), raw(b)
+
+        def pullback(g: Array) -> tuple[Array | None, Array | None]:
+            return (
+                _fit(g @ xp.matrix_transpose(y), x.shape) if _live(a) else None,
+                _fit(xp.matrix_transpose(x) @ g, y.shape) if _live(b) else None,
+            )
+
+        return self._tape.record(x @ y, (a, b), pullback)
+
+    def matrix_transpose(self, a: Array) -> Array:
+        """Exchange the last two axes."""
+        xp = self.xp
+        return self._unary(a, xp.matrix_transpose, xp.matrix_transpose)
+
+    def permute_dims(self, a: Array, axes: tuple[int, ...]) -> Array:
+        """Reorder the axes."""
+        back = tuple(sorted(range(len(axes)), key=axes.__getitem__))
+        return self._unary(
+            a, lambda x: self.xp.permute_dims(x, axes), lambda g: self.xp.permute_dims(g, back)
+        )
+
+    def reshape(self, a: Array, shape: tuple[int, ...]) -> Array:
+        """Give the array another shape of the same size."""
+        before = _shape(a)
+        return self._unary(
+            a, lambda x: self.xp.reshape(x, shape), lambda g: self.xp.reshape(g, before)
+        )
+
+    def astype(self, a: Array, dtype: Any) -> Array:
+        """Convert the dtype; the gradient is converted back."""
+        before = a.dtype
+        return self._unary(
+            a, lambda x: self.xp.astype(x, dtype), lambda g: self.xp.astype(g, before)
+        )
+
+    def sum(
+        self, a: Array, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
+    ) -> Array:
+        """Sum over the axes."""
+        xp, shape = self.xp, _shape(a)
+        axes = tuple(range(len(shape))) if axis is None else axis
+        axes = (axes,) if isinstance(axes, int) else axes
+        kept = tuple(1 if i in {x % len(shape) for x in axes} else n for i, n in enumerate(shape))
+        return self._unary(
+            a,
+            lambda x: xp.sum(x, axis=axes, keepdims=keepdims),
+            lambda g: xp.broadcast_to(xp.reshape(g, kept), shape),
+        )
+
+    def take(self, a: Array, indices: Array, *, axis: int) -> Array:
+        """Select along an axis by integers that occur once each."""
+        xp = self.xp
+
+        def put(g: Array) -> Array:
+            size = _shape(a)[axis]
+            hits = indices[:, None] == xp.arange(size, dtype=indices.dtype, device=g.device)
+            moved = xp.moveaxis(g, axis, -1) @ xp.astype(hits, g.dtype)
+            return xp.moveaxis(moved, -1, axis)
+
+        return self._unary(a, lambda x: xp.take(x, indices, axis=axis), put)
+
+    def _unary(
+        self, a: Array, forward: Callable[[Array], Array], pullback: Callable[[Array], Array]
+    ) -> Array:
+        if not isinstance(a, Var):
+            return forward(a)
+        return self._tape.record(forward(a.value), (a,), lambda g: (pullback(g),))
+
+
+def raw(x: Array) -> Array:
+    """Return the wrapped array of a `Var`, anything else as it is."""
+    return x.value if isinstance(x, Var) else x
+
+
+def _live(x: Array) -> bool:
+    return isinstance(x, Var)
+
+
+def _shape(x: Array) -> tuple[int, ...]:
+    return tuple(getattr(x, "shape", ()))
+
+
+def _fit(gradient: Array, shape: tuple[int, ...]) -> Array:
+    """Sum a gradient over the axes along which its operand was broadcast."""
+    if tuple(gradient.shape) == shape:
+        return gradient
+    xp = array_namespace(gradient)
+    extra = gradient.ndim - len(shape)
+    axes = tuple(
+        i
+        for i in range(gradient.ndim)
+        if i < extra or (shape[i - extra] == 1 and gradient.shape[i] != 1)
+    )
+    return xp.reshape(xp.sum(gradient, axis=axes), shape)

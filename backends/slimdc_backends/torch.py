@@ -1,0 +1,88 @@
+"""The PyTorch backend, eager, on the CPU and on CUDA alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from slimdc.backend import Array, Scored, Tensors
+from slimdc.errors import InvalidValueError
+
+
+class TorchBackend:
+    """Computes on PyTorch tensors.
+
+    Parameters
+    ----------
+    device : str, optional
+        Such as ``"cpu"`` or ``"cuda:0"``; the CPU where None.
+
+    Raises
+    ------
+    InvalidValueError
+        If PyTorch does not know the device, or has no such one here.
+    """
+
+    name = "torch"
+
+    def __init__(self, device: str | None = None) -> None:
+        self.device = "cpu" if device is None else device
+        try:
+            torch.empty(0, device=self.device)
+        except (RuntimeError, AssertionError) as error:
+            raise InvalidValueError(
+                "device", repr(device), "a device that PyTorch has here"
+            ) from error
+
+    def asarray(self, host: np.ndarray) -> Array:
+        """Copy a host array to the device."""
+        # PyTorch takes no memory that runs backwards: the copy is NumPy's.
+        return torch.from_numpy(np.array(host, order="C")).to(self.device)
+
+    def to_numpy(self, x: Array) -> np.ndarray:
+        """Copy a tensor to the host."""
+        return np.array(x.detach().cpu().numpy())
+
+    def value_and_grad(self, function: Scored) -> Callable[..., tuple[Array, Tensors, Tensors]]:
+        """Differentiate by autograd; see `slimdc.backend.Backend`."""
+
+        def differentiated(variables: Tensors, *constants: Any) -> tuple[Array, Tensors, Tensors]:
+            with torch.enable_grad():
+                live = {name: x.detach().requires_grad_() for name, x in variables.items()}
+                value, extras = function(live, *constants)
+                gradients = torch.autograd.grad(
+                    value, list(live.values()), allow_unused=True, materialize_grads=True
+                )
+            plain = {name: x.detach() for name, x in extras.items()}
+            return value.detach(), plain, dict(zip(live, gradients, strict=True))
+
+        return differentiated
+
+    def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function: this backend is eager."""
+        return function
+
+    def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
+        """Convolve, rectify and pool; see `slimdc.backend.Backend`."""
+        # Both permutations only rename axes: in memory this is PyTorch's channels_last form.
+        images = x.permute(0, 3, 1, 2)
+        filters = weight.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+        z = torch.nn.functional.conv2d(images, filters, bias, padding=padding)
+        pooled = torch.nn.functional.avg_pool2d(torch.relu(z), 2)
+        return pooled.permute(0, 2, 3, 1)
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Run without gradients outside `value_and_grad`, and with repeatable algorithms."""
+        strict = torch.are_deterministic_algorithms_enabled()
+        warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            torch.use_deterministic_algorithms(strict, warn_only=warn_only)

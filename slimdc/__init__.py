@@ -1,0 +1,39 @@
+"""Slimmable dataset condensation on NumPy, CuPy, JAX or PyTorch arrays.
+
+A condensed dataset is a few synthetic samples that train a network nearly as well as the real
+data. slimdc makes such a set smaller from the set alone: at once, or better with training, with
+error bounds that it certifies.
+
+Examples
+--------
+>>> import numpy as np
+>>> import slimdc
+>>> x = np.random.default_rng(0).standard_normal((40, 28, 28))
+>>> small = slimdc.slim((x, np.arange(40) % 4), 2, steps=0)
+>>> small.components
+(2, 2, 2, 2)
+"""
+
+from slimdc.certificate import Certificate, certify
+from slimdc.condensing import condense
+from slimdc.evaluation import Evaluation, evaluate
+from slimdc.parameterization import SlimmableDataset
+from slimdc.preprocessing import Preprocessing
+from slimdc.slimming import slim
+from slimdc.storage import load, save
+
+__all__ = [
+    "Certificate",
+    "Evaluation",
+    "Preprocessing",
+    "SlimmableDataset",
+    "__version__",
+    "certify",
+    "condense",
+    "evaluate",
+    "load",
+    "save",
+    "slim",
+]
+
+__version__ = "0.1.0"

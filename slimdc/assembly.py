@@ -1,0 +1,102 @@
+"""From factors to what networks and losses take: all classes stacked, padding dropped."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from slimdc._array import like, to_numpy
+from slimdc.backend import Array, Backend, Tensors
+from slimdc.parameterization import SlimmableDataset, reconstruct
+
+Host: TypeAlias = dict[str, np.ndarray]
+
+FACTORS = ("u", "s", "vx", "vy")
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """How the factors of one set become samples, labels and bases.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of one sample.
+    layout : str
+        ``"flat"``, ``"channels_last"`` or ``"channels_first"``.
+    rows, bases : array or None
+        Where classes have unequal sizes, the stacked rows of U and of V that are not padding.
+    """
+
+    shape: tuple[int, ...]
+    layout: str
+    rows: Array | None
+    bases: Array | None
+
+    @classmethod
+    def of(cls, data: SlimmableDataset, ops: Backend) -> Assembly:
+        """Read the assembly of a set."""
+        return cls(
+            data.shape,
+            data.layout,
+            _held(data.samples, max(data.samples), ops),
+            _held(data.components, max(data.components), ops),
+        )
+
+    def samples(self, factors: Tensors) -> tuple[Array, Array]:
+        """Compute Eq. 8: samples as networks take them, and labels (N, c)."""
+        x, y = reconstruct(*(factors[name] for name in FACTORS))
+        x, y = _stack(x, self.rows), _stack(y, self.rows)
+        return network_input(x, self.shape, self.layout), y
+
+    def stacked_bases(self, factors: Tensors) -> tuple[Array, Array]:
+        """V_x (B, d) and V_y (B, c) of all classes."""
+        return _stack(factors["vx"], self.bases), _stack(factors["vy"], self.bases)
+
+
+def network_input(x: Array, shape: tuple[int, ...], layout: str) -> Array:
+    """Give samples the form that networks take: (n, d), or (n, h, w, channels) for images."""
+    xp = array_namespace(x)
+    if layout == "flat":
+        return xp.reshape(x, (-1, math.prod(shape)))
+    x = xp.reshape(x, (-1, *shape))
+    return xp.permute_dims(x, (0, 2, 3, 1)) if layout == "channels_first" else x
+
+
+def factors_of(data: SlimmableDataset) -> Host:
+    """Copy the factors of a set to the host, by name."""
+    return {name: to_numpy(x) for name, x in zip(FACTORS, data._factors(), strict=True)}
+
+
+def finished(factors: Tensors, data: SlimmableDataset, ops: Backend) -> SlimmableDataset:
+    """Make a set of trained factors, like ``data`` in everything else.
+
+    U is made orthonormal to the last bit of its dtype, significances become positive (their signs
+    go into V) and components are sorted by them, each class or all classes at once.
+    """
+    u, s, vx, vy = (ops.to_numpy(factors[name]) for name in FACTORS)
+    p, values, q = np.linalg.svd(u.astype(np.float64), full_matrices=False)
+    # Padding has singular values of zero; the others are 1 to rounding.
+    u = ((p * (values > 0.5)[:, None, :]) @ q).astype(u.dtype)
+    sign = np.where(s < 0, -1, 1).astype(s.dtype)[:, :, None]
+    order = np.argsort(-np.abs(s), axis=1, kind="stable")[:, :, None]
+    u = np.take_along_axis(u, order.swapaxes(1, 2), axis=2)
+    vx, vy = (np.take_along_axis(v * sign, order, axis=1) for v in (vx, vy))
+    s = np.take_along_axis(np.abs(s), order[:, :, 0], axis=1)
+    return data.with_factors(*(like(x, data.u) for x in (u, s, vx, vy)))
+
+
+def _held(counts: tuple[int, ...], width: int, ops: Backend) -> Array | None:
+    if min(counts) == width:
+        return None
+    return ops.asarray(np.array([c * width + i for c, n in enumerate(counts) for i in range(n)]))
+
+
+def _stack(blocks: Array, held: Array | None) -> Array:
+    xp = array_namespace(blocks)
+    stacked = xp.reshape(blocks, (-1, blocks.shape[-1]))
+    return stacked if held is None else xp.take(stacked, held, axis=0)

@@ -1,0 +1,245 @@
+"""What a backend supplies, and the registry that finds one by name or by the caller's arrays."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+from array_api_compat import device
+
+from slimdc._array import namespace
+from slimdc.errors import InvalidValueError, MissingBackendError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+Array: TypeAlias = Any
+Tensors: TypeAlias = dict[str, Array]
+Scored: TypeAlias = Callable[..., tuple[Array, dict[str, Array]]]
+
+ENTRY_POINTS = "slimdc.backends"
+
+
+class Backend(Protocol):
+    """The four things that frameworks do differently; everything else is written once.
+
+    A backend differentiates, compiles, convolves and pools, and moves arrays in and out. Losses,
+    networks, optimisers and Algorithm 1 are pure functions over the array API and call only these.
+
+    Attributes
+    ----------
+    name : str
+        The name by which users ask for the backend.
+    device : str
+        Where its arrays live, in the library's own words.
+    """
+
+    name: str
+    device: str
+
+    def asarray(self, host: np.ndarray) -> Array:
+        """Copy a host array to the backend's device; its dtype is kept."""
+        ...
+
+    def to_numpy(self, x: Array) -> np.ndarray:
+        """Copy an array of the backend to the host."""
+        ...
+
+    def value_and_grad(self, function: Scored) -> Callable[..., tuple[Array, Tensors, Tensors]]:
+        """Differentiate ``function(variables, *constants) -> (scalar, extras)`` in its variables.
+
+        The result maps the same arguments to ``(scalar, extras, gradients)``; ``gradients`` has
+        the names, shapes and dtypes of ``variables``.
+        """
+        ...
+
+    def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Make a pure function of arrays faster where the library can; identity otherwise."""
+        ...
+
+    def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
+        """Convolve, add the bias, rectify and average over 2 x 2 windows.
+
+        Shapes: x (n, h, w, c_in), weight (r, r, c_in, c_out), bias (c_out,); the result is
+        (n, h' // 2, w' // 2, c_out) with h' = h + 2 * padding - r + 1, likewise w'. A last odd row
+        or column of the convolution's output is dropped, as frameworks do.
+        """
+        ...
+
+    def session(self) -> AbstractContextManager[None]:
+        """Hold threads and determinism as a run needs them, and restore them afterwards."""
+        ...
+
+
+class BackendFactory(Protocol):
+    """Makes a backend on a device; a backend's class is its own factory."""
+
+    def __call__(self, device: str | None = None) -> Backend:
+        """Make the backend on ``device``, or on the library's default one."""
+        ...
+
+
+@dataclass(frozen=True)
+class _BuiltIn:
+    module: str
+    factory: str
+    library: str
+    install: str
+
+
+_BUILT_IN = {
+    "numpy": _BuiltIn("slimdc_backends.numpy", "NumpyBackend", "numpy", "pip install slimdc"),
+    "torch": _BuiltIn(
+        "slimdc_backends.torch", "TorchBackend", "torch", "pip install 'slimdc[torch]'"
+    ),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Names of the backends known here: the built-in ones, then third parties' by entry point.
+
+    Returns
+    -------
+    tuple of str
+        Known is not usable: `get` tells what is missing, if anything.
+
+    Raises
+    ------
+    InvalidValueError
+        If an installed package registers a backend under a built-in name.
+
+    Examples
+    --------
+    >>> "numpy" in names()
+    True
+    """
+    return (*_BUILT_IN, *_third_parties())
+
+
+def missing(name: str) -> str | None:
+    """Say what keeps a known backend from being used here.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+
+    Returns
+    -------
+    str or None
+        The command that installs what is missing; None where nothing is.
+
+    Examples
+    --------
+    >>> missing("numpy") is None
+    True
+    """
+    built_in = _BUILT_IN.get(name)
+    if built_in is None or importlib.util.find_spec(built_in.library) is not None:
+        return None
+    return built_in.install
+
+
+def get(name: str, device: str | None = None) -> Backend:
+    """Make the backend of that name.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    device : str, optional
+        A device in the library's own words, such as ``"cuda:0"``; its default where None.
+
+    Returns
+    -------
+    Backend
+
+    Raises
+    ------
+    MissingBackendError
+        If no such backend is known, or its library is not installed; the message names the
+        command that installs it.
+
+    Examples
+    --------
+    >>> get("numpy").name
+    'numpy'
+    """
+    remedy = missing(name)
+    if remedy is not None:
+        raise MissingBackendError(
+            "backend", f"{name!r}, whose library is not installed", f"it installed: {remedy}"
+        )
+    if name in _BUILT_IN:
+        built_in = _BUILT_IN[name]
+        factory: BackendFactory = getattr(
+            importlib.import_module(built_in.module), built_in.factory
+        )
+        return factory(device)
+    third_parties = _third_parties()
+    if name not in third_parties:
+        raise MissingBackendError("backend", repr(name), f"one of {', '.join(map(repr, names()))}")
+    factory = third_parties[name].load()
+    return factory(device)
+
+
+def resolve(name: str, array: Array) -> Backend:
+    """Make the backend of that name, or with ``"auto"`` the one of the caller's array.
+
+    Parameters
+    ----------
+    name : str
+        ``"auto"`` or one of `names`.
+    array : array
+        One of the caller's arrays; where its library is the backend's, its device is used.
+
+    Returns
+    -------
+    Backend
+
+    Raises
+    ------
+    MissingBackendError
+        As `get`; with ``"auto"`` also where no backend computes on the array's library.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> resolve("auto", np.zeros(3)).name
+    'numpy'
+    """
+    library, device = _home(array)
+    if name != "auto":
+        return get(name, device if name == library else None)
+    if library not in names():
+        raise MissingBackendError(
+            "backend",
+            f"'auto' with arrays of {library}, on which no installed backend computes",
+            f"one of {', '.join(map(repr, names()))}; results come back as {library} arrays",
+        )
+    return get(library, device)
+
+
+def _third_parties() -> dict[str, EntryPoint]:
+    import importlib.metadata  # a third of slimdc's own import time, and seldom needed
+
+    found = {entry.name: entry for entry in importlib.metadata.entry_points(group=ENTRY_POINTS)}
+    for name, entry in found.items():
+        if name in _BUILT_IN:
+            raise InvalidValueError(
+                f"entry point {ENTRY_POINTS}",
+                f"{entry.value!r} under the built-in name {name!r}",
+                "a name of its own",
+            )
+    return found
+
+
+def _home(array: Array) -> tuple[str, str]:
+    """Name an array's library as backends do, and its device as the library does."""
+    library = namespace(array).__name__.removeprefix("array_api_compat.").partition(".")[0]
+    return library, str(device(array))

@@ -1,0 +1,238 @@
+"""The command ``slimdc``: demo, slim, certify, evaluate, backends.
+
+Exit codes: 0 done, 1 an error that is told in one line, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+import warnings
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slimdc.errors import FileError, SlimdcError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows ``slimdc`` on the command line; `sys.argv` where None.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done, 1 for an error of slimdc (told in one line on stderr), 130 where the
+        user interrupted.
+
+    Raises
+    ------
+    SystemExit
+        With code 2 for wrong usage, with code 0 after ``--help`` and ``--version``.
+
+    Examples
+    --------
+    >>> main(["certify", "missing.safetensors", "missing.safetensors"])
+    1
+    """
+    options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # Certificates hold mathematical signs; a terminal that lacks one must not end the command.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            options.run(options)
+            sys.stdout.flush()
+        except SlimdcError as error:
+            print(f"slimdc: error: {_one_line(error)}", file=sys.stderr)
+            return 1
+        except BrokenPipeError:
+            # Whoever read our output has enough of it. Python would complain again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except KeyboardInterrupt:
+            print("slimdc: interrupted", file=sys.stderr)
+            return _INTERRUPTED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="slimdc", description="Make condensed datasets smaller, without the real data."
+    )
+    parser.add_argument("--version", action="version", version=f"slimdc {version('slimdc')}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="slim a small real set and show what it costs")
+    demo.add_argument("--picture", type=Path, default=Path("slimdc-demo.png"), metavar="PNG")
+    demo.add_argument("--seed", type=int, default=0)
+    demo.set_defaults(run=_demo)
+
+    slim = commands.add_parser("slim", help="keep the k most significant components per class")
+    slim.add_argument("set", type=Path, metavar="IN", help="a slimmable file")
+    slim.add_argument("out", type=Path, metavar="OUT", help="where to write the smaller one")
+    slim.add_argument("-k", type=int, required=True, help="components per class to keep")
+    slim.add_argument("--steps", type=int, help="optimisation steps; 0 is learning-free")
+    slim.add_argument("--backend", default="numpy", help="see `slimdc backends` (default: numpy)")
+    slim.add_argument("--width", type=int, help="filters of the networks' first layer")
+    slim.add_argument("--seed", type=int, default=0)
+    slim.add_argument(
+        "--checkpoint", type=Path, metavar="PATH", help="write progress there, resume if present"
+    )
+    slim.set_defaults(run=_slim)
+
+    certify = commands.add_parser("certify", help="distances and bounds between two sets")
+    certify.add_argument("before", type=Path, metavar="BEFORE")
+    certify.add_argument("after", type=Path, metavar="AFTER")
+    certify.set_defaults(run=_certify)
+
+    evaluate = commands.add_parser("evaluate", help="train networks on a set, test on real data")
+    evaluate.add_argument("set", type=Path, metavar="SET", help="a slimmable file")
+    evaluate.add_argument(
+        "--data",
+        choices=("fashion-mnist", "mnist", "sample"),
+        default="fashion-mnist",
+        help="real test images; sample: 1,000 of Fashion-MNIST's, in the package",
+    )
+    evaluate.add_argument("--root", type=Path, metavar="DIR", help="folder of the data's files")
+    evaluate.add_argument("--repeats", type=int, default=5, help="networks (default: 5)")
+    evaluate.add_argument("--steps", type=int, help="training steps of each network")
+    evaluate.add_argument("--backend", default="numpy", help="(default: numpy)")
+    evaluate.add_argument("--width", type=int, help="filters of the networks' first layer")
+    evaluate.add_argument("--seed", type=int, default=0)
+    evaluate.set_defaults(run=_evaluate)
+
+    backends = commands.add_parser("backends", help="what can train here, and how to get the rest")
+    backends.set_defaults(run=_backends)
+    return parser
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from slimdc import demo
+
+    _check_target(options.picture, "--picture")
+    demo.run(picture=options.picture, seed=options.seed)
+
+
+def _slim(options: argparse.Namespace) -> None:
+    import slimdc
+
+    _check_target(options.out, "OUT")
+    before = slimdc.load(options.set)
+    after = slimdc.slim(
+        before,
+        options.k,
+        backend=options.backend,
+        steps=options.steps,
+        width=options.width,
+        seed=options.seed,
+        progress=_progress(),
+        checkpoint=options.checkpoint,
+    )
+    slimdc.save(after, options.out)
+    print(
+        f"{options.out}: {before.components_per_class} -> {after.components_per_class} components "
+        f"per class, {before.nbytes:,} -> {after.nbytes:,} bytes"
+    )
+
+
+def _certify(options: argparse.Namespace) -> None:
+    import slimdc
+
+    print(slimdc.certify(slimdc.load(options.before), slimdc.load(options.after)))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    import slimdc
+
+    data = slimdc.load(options.set)
+    x_test, y_test = _test_images(options.data, options.root)
+    result = slimdc.evaluate(
+        data,
+        x_test,
+        y_test,
+        repeats=options.repeats,
+        steps=options.steps,
+        backend=options.backend,
+        width=options.width,
+        seed=options.seed,
+        progress=_progress(),
+    )
+    print(f"{result} on {len(y_test):,} real test images")
+
+
+def _test_images(name: str, root: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    from slimdc import datasets
+
+    if name == "sample":
+        return datasets.sample()[1:]
+    read = datasets.mnist if name == "mnist" else datasets.fashion_mnist
+    real = read(root)
+    return real.x_test, real.y_test
+
+
+def _backends(_: argparse.Namespace) -> None:
+    from slimdc import backend
+
+    for name in backend.names():
+        print(f"{name:<12} {_state(name)}")
+
+
+def _state(name: str) -> str:
+    from slimdc import backend
+
+    remedy = backend.missing(name)
+    if remedy is not None:
+        return f"not installed: {remedy}"
+    try:
+        return f"usable, on {backend.get(name).device}"
+    except Exception as error:  # a third party's package may fail in any way
+        return f"not usable: {_one_line(error)}"
+
+
+def _check_target(path: Path, argument: str) -> None:
+    """Refuse what cannot be written before an hour of work, not after it."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise FileError(argument, f"no folder {folder}", "a file in a folder that exists")
+    if path.is_dir():
+        raise FileError(argument, f"the folder {path}", "the name of a file")
+    if not os.access(folder, os.W_OK):
+        raise FileError(argument, f"the read-only folder {folder}", "a folder to write in")
+
+
+def _progress() -> Callable[[int, int, dict[str, float]], None] | None:
+    """Leave progress to the library's bar, or count in plain text where tqdm is missing."""
+    if not sys.stderr.isatty() or find_spec("tqdm") is not None:
+        return None
+
+    def count_steps(count: int, steps: int, terms: dict[str, float]) -> None:  # noqa: ARG001
+        end = "\n" if count == steps else ""
+        print(f"\r{count:,} of {steps:,}", end=end, file=sys.stderr, flush=True)
+
+    return count_steps
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"slimdc: warning: {_one_line(message)}", file=sys.stderr)
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())

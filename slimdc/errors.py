@@ -1,0 +1,55 @@
+"""The errors that slimdc raises: each names the argument, what was found and what was expected."""
+
+from __future__ import annotations
+
+
+class SlimdcError(Exception):
+    """Base class of every error that slimdc raises on purpose.
+
+    Parameters
+    ----------
+    argument : str
+        Name of the argument (or file, or environment) that is at fault.
+    found : str
+        What was found there.
+    expected : str
+        What would have been accepted.
+
+    Examples
+    --------
+    >>> str(SlimdcError("k", found="0", expected="an int of at least 1"))
+    'k: found 0, expected an int of at least 1'
+    """
+
+    def __init__(self, argument: str, found: str, expected: str) -> None:
+        super().__init__(argument, found, expected)
+        self.argument = argument
+        self.found = found
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return f"{self.argument}: found {self.found}, expected {self.expected}"
+
+
+class InvalidValueError(SlimdcError, ValueError):
+    """An argument of an accepted type has a value that cannot be used."""
+
+
+class InvalidTypeError(SlimdcError, TypeError):
+    """An argument has a type or a dtype that cannot be used."""
+
+
+class FileError(SlimdcError, OSError):
+    """A file is missing, unreadable, unwritable, truncated or not what it should be."""
+
+
+class MissingBackendError(SlimdcError, ImportError):
+    """A backend is unknown, or its library is not installed; the message names the remedy."""
+
+
+class NumericalError(SlimdcError, ArithmeticError):
+    """A computation left the range in which its result means anything."""
+
+
+class SlimdcWarning(UserWarning):
+    """Something was done in a way that the caller may not have meant."""

@@ -1,0 +1,122 @@
+"""Shapes of samples: where the channels are, given or inferred."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slimdc.errors import InvalidTypeError, InvalidValueError
+
+LAYOUTS = ("flat", "channels_last", "channels_first")
+
+
+def check_layout(layout: object) -> str:
+    """Refuse an unknown layout.
+
+    Parameters
+    ----------
+    layout : {"flat", "channels_last", "channels_first"}
+        Where the channels are.
+
+    Returns
+    -------
+    str
+        The same.
+
+    Raises
+    ------
+    InvalidValueError
+        It is none of the three.
+
+    Examples
+    --------
+    >>> check_layout("flat")
+    'flat'
+    """
+    if not isinstance(layout, str) or layout not in LAYOUTS:
+        raise InvalidValueError(
+            "layout", found=repr(layout), expected=f"one of {', '.join(LAYOUTS)}"
+        )
+    return layout
+
+
+def sample_shape(
+    shape: Sequence[int], layout: str | None, argument: str = "shape"
+) -> tuple[tuple[int, ...], str]:
+    """Complete the shape of one sample and say where its channels are.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        One entry for a flat vector, two for an image of one channel, three for an image.
+    layout : {"flat", "channels_last", "channels_first"}, optional
+        By default: one entry is flat; of three, the channels are the first where it is 1 or 3 and
+        the last is not, and otherwise the last.
+    argument : str
+        Name to blame in an error message.
+
+    Returns
+    -------
+    shape : tuple of int
+        One entry (flat) or three; an image of two axes gets a channel axis of 1.
+    layout : str
+        Where the channels are.
+
+    Raises
+    ------
+    InvalidTypeError
+        `shape` is not a sequence of int.
+    InvalidValueError
+        An axis is empty, there are none or more than three, or `layout` is unknown or does not
+        fit.
+
+    Examples
+    --------
+    >>> sample_shape((28, 28), None)
+    ((28, 28, 1), 'channels_last')
+    >>> sample_shape((3, 32, 32), None)
+    ((3, 32, 32), 'channels_first')
+    """
+    try:
+        axes = tuple(shape)
+    except TypeError:
+        raise InvalidTypeError(argument, found=repr(shape), expected="a sequence of int") from None
+    if not all(isinstance(axis, int) and not isinstance(axis, bool) for axis in axes):
+        raise InvalidTypeError(argument, found=repr(shape), expected="a sequence of int")
+    if not 1 <= len(axes) <= 3 or min(axes) < 1:
+        raise InvalidValueError(
+            argument, found=f"a sample of shape {axes}", expected="1 to 3 axes, none of them empty"
+        )
+    if layout is None:
+        first = len(axes) == 3 and axes[0] in (1, 3) and axes[2] not in (1, 3)
+        images = "channels_first" if first else "channels_last"
+        layout = "flat" if len(axes) == 1 else images
+    if (check_layout(layout) == "flat") != (len(axes) == 1):
+        raise InvalidValueError(
+            "layout", found=repr(layout), expected=f"one that fits samples of shape {axes}"
+        )
+    if len(axes) == 2:
+        axes = (*axes, 1) if layout == "channels_last" else (1, *axes)
+    return axes, layout
+
+
+def channels(shape: tuple[int, ...], layout: str) -> int:
+    """Count the channels of a sample.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of one sample, as `sample_shape` gives it.
+    layout : {"flat", "channels_last", "channels_first"}
+        Where the channels are.
+
+    Returns
+    -------
+    int
+        Number of channels; every value of a flat sample counts as one.
+
+    Examples
+    --------
+    >>> channels((3, 32, 32), "channels_first")
+    3
+    """
+    return shape[0] if layout == "channels_first" else shape[-1]

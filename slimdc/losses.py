@@ -1,0 +1,327 @@
+"""The losses of slimmable dataset condensation: Eqs. 1, 5, 6, 7, 11, 12 and 13 of the paper.
+
+All are pure functions on arrays of any array-API namespace. ``x`` are samples or, in training,
+their embeddings X^θ of shape (n, f); ``y`` are labels (n, c); ``w`` is a linear head (f, c).
+Sums are taken as printed; ``form="relative"`` divides Eqs. 6 and 7 by the squared norm of what is
+matched, so that their weights do not depend on width or scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from array_api_compat import array_namespace
+
+from slimdc._array import widest_float
+
+Array: TypeAlias = Any
+Form: TypeAlias = Literal["printed", "relative"]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights λ of Eq. 13; the defaults are those of the relative form.
+
+    Parameters
+    ----------
+    first : float
+        λ₁, of first-order matching (Eq. 6).
+    infinity : float
+        λ∞, of infinity-order matching (Eq. 7).
+    skew : float
+        λ_skew, of skewness (Eq. 11).
+    ortho : float
+        λ_ortho, of orthogonality (Eq. 12).
+
+    Examples
+    --------
+    >>> Weights(first=0.01).infinity
+    1.0
+    """
+
+    first: float = 1.0
+    infinity: float = 1.0
+    skew: float = 1e-2
+    ortho: float = 1e-4
+
+
+def training_loss(x: Array, y: Array, w: Array) -> Array:
+    """Compute ½‖X w − Y‖_F², the loss of a linear head without bias (Eq. 5).
+
+    Parameters
+    ----------
+    x, y, w : array
+        Samples or features (n, f), labels (n, c) and the head (f, c), of one float dtype.
+
+    Returns
+    -------
+    array
+        A scalar.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(training_loss(np.eye(2), np.eye(2), np.zeros((2, 2))))
+    1.0
+    """
+    return 0.5 * _square(x @ w - y)
+
+
+def head_gradient(x: Array, y: Array, w: Array) -> Array:
+    """Compute Xᵀ(X w − Y) (f, c), the gradient of Eq. 5 in the head.
+
+    Parameters
+    ----------
+    x, y, w : array
+        As for `training_loss`.
+
+    Returns
+    -------
+    array
+        Shape (f, c).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> head_gradient(np.eye(2), np.ones((2, 1)), np.zeros((2, 1)))
+    array([[-1.],
+           [-1.]])
+    """
+    return x.mT @ (x @ w - y)
+
+
+def ridge_solution(x: Array, y: Array, ridge: float) -> Array:
+    """Compute X†Y as Xᵀ(K + λ tr(K)/n I)⁻¹ Y with K = XXᵀ: the head that regression ends at.
+
+    The kernel is formed and solved in float64 where the namespace has it, whatever the dtype of
+    ``x``: embeddings of few components are nearly collinear, and float32 loses them.
+
+    Parameters
+    ----------
+    x, y : array
+        Features (n, f) and labels (n, c).
+    ridge : float
+        λ, relative to the mean of K's diagonal.
+
+    Returns
+    -------
+    array
+        Shape (f, c), in the widest float of the namespace.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ridge_solution(np.diag([2.0, 4.0]), np.ones((2, 1)), 0.0)
+    array([[0.5 ],
+           [0.25]])
+    """
+    wide = _widen(x)
+    return wide.mT @ _ridge_coefficients(wide, y, ridge)
+
+
+def performance_matching(x_t: Array, y_t: Array, x_s: Array, y_s: Array, ridge: float) -> Array:
+    """Compute ‖X_t X_s† Y_s − Y_t‖_F², the condensation loss on real data (Eq. 1).
+
+    Parameters
+    ----------
+    x_t, y_t : array
+        Features (m, f) and labels (m, c) of real samples.
+    x_s, y_s : array
+        Features (n, f) and labels (n, c) of synthetic ones.
+    ridge : float
+        As for `ridge_solution`.
+
+    Returns
+    -------
+    array
+        A scalar, in the widest float of the namespace.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, y = np.eye(3), np.ones((3, 1))
+    >>> float(performance_matching(x, y, x, y, 0.0))
+    0.0
+    """
+    wide = _widen(x_s)
+    cross = _widen(x_t) @ wide.mT
+    return _square(cross @ _ridge_coefficients(wide, y_s, ridge) - _widen(y_t))
+
+
+def first_order(
+    x: Array, y: Array, x_before: Array, y_before: Array, w: Array, form: Form = "printed"
+) -> Array:
+    """Compute the first-order parameter matching loss (Eq. 6).
+
+    It is the squared distance of the heads after one gradient step from ``w`` on either set, at
+    unit rate: ‖X'ᵀ(X'w − Y') − Xᵀ(Xw − Y)‖_F².
+
+    Parameters
+    ----------
+    x, y : array
+        The slimmed set, embedded: (n', f) and (n', c).
+    x_before, y_before : array
+        The set before slimming, embedded by the same network: (n, f) and (n, c).
+    w : array
+        The head (f, c) from which the step starts.
+    form : {"printed", "relative"}
+        ``"relative"`` divides by ‖Xᵀ(Xw − Y)‖_F².
+
+    Returns
+    -------
+    array
+        A scalar.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, y, w = np.eye(2), np.eye(2), np.zeros((2, 2))
+    >>> float(first_order(0 * x, y, x, y, w))
+    2.0
+    """
+    return _distance(head_gradient(x, y, w), head_gradient(x_before, y_before, w), form)
+
+
+def infinity_order(
+    x: Array, y: Array, x_before: Array, y_before: Array, ridge: float, form: Form = "printed"
+) -> Array:
+    """Compute the infinity-order parameter matching loss ‖X'†Y' − X†Y‖_F² (Eq. 7).
+
+    The difference is formed entry by entry: expanding it into traces of kernels would lose all
+    digits near zero.
+
+    Parameters
+    ----------
+    x, y : array
+        The slimmed set, embedded: (n', f) and (n', c).
+    x_before, y_before : array
+        The set before slimming, embedded by the same network: (n, f) and (n, c).
+    ridge : float
+        As for `ridge_solution`.
+    form : {"printed", "relative"}
+        ``"relative"`` divides by ‖X†Y‖_F².
+
+    Returns
+    -------
+    array
+        A scalar, in the widest float of the namespace.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, y = np.eye(2), np.eye(2)
+    >>> float(infinity_order(2 * x, y, x, y, 0.0))
+    0.5
+    """
+    return _distance(ridge_solution(x, y, ridge), ridge_solution(x_before, y_before, ridge), form)
+
+
+def skewness(s: Array) -> Array:
+    """Compute 1 − s₁²/Σᵢsᵢ² (Eq. 11), averaged over the rows of ``s``.
+
+    s₁ is taken by position: components are kept in the order of their significance. A maximum
+    would split ties, and its gradient would vanish where all values are equal.
+
+    Parameters
+    ----------
+    s : array
+        Significances (C, b), or (1, b) where classes share them.
+
+    Returns
+    -------
+    array
+        A scalar in [0, 1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(skewness(np.array([[1.0, 1.0]])))
+    0.5
+    """
+    xp = array_namespace(s)
+    square = s * s
+    share = square[:, 0] / xp.sum(square, axis=1)
+    return 1.0 - xp.sum(share) / s.shape[0]
+
+
+def orthogonality(vx: Array, vy: Array, *, centred: bool = False) -> Array:
+    """Compute ‖V_x V_xᵀ − I‖_F² + ‖V_yᵀ V_y − I‖_F² (Eq. 12), on V stacked over classes.
+
+    Parameters
+    ----------
+    vx, vy : array
+        Bases (B, d) and (B, c) of the components of all classes.
+    centred : bool
+        Labels that sum to zero span c − 1 dimensions, so that the second term cannot fall below
+        1. True compares with the projector I − 11ᵀ/c on those dimensions instead of I.
+
+    Returns
+    -------
+    array
+        A scalar.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(orthogonality(np.eye(3, 5), np.eye(3, 2)))
+    0.0
+    """
+    xp = array_namespace(vx)
+    eye = xp.eye(vx.shape[0], dtype=vx.dtype, device=vx.device)
+    target = xp.eye(vy.shape[1], dtype=vy.dtype, device=vy.device)
+    if centred:
+        target = target - 1.0 / vy.shape[1]
+    return _square(vx @ vx.mT - eye) + _square(vy.mT @ vy - target)
+
+
+def weighted_sum(parts: dict[str, Array], weights: Weights) -> Array:
+    """Compute λ₁ L¹ + λ∞ L∞ + λ_skew L_skew + λ_ortho L_ortho (Eq. 13).
+
+    Parameters
+    ----------
+    parts : dict of str to array
+        Scalars ``"first"``, ``"infinity"``, ``"skew"`` and ``"ortho"`` (Eqs. 6, 7, 11, 12).
+    weights : Weights
+        The λs.
+
+    Returns
+    -------
+    array
+        A scalar.
+
+    Examples
+    --------
+    >>> parts = {"first": 1.0, "infinity": 2.0, "skew": 3.0, "ortho": 4.0}
+    >>> weighted_sum(parts, Weights(first=2.0, infinity=1.0, skew=0.5, ortho=0.25))
+    6.5
+    """
+    return (
+        parts["first"] * weights.first
+        + parts["infinity"] * weights.infinity
+        + parts["skew"] * weights.skew
+        + parts["ortho"] * weights.ortho
+    )
+
+
+def _ridge_coefficients(x: Array, y: Array, ridge: float) -> Array:
+    xp = array_namespace(x)
+    n = x.shape[0]
+    eye = xp.eye(n, dtype=x.dtype, device=x.device)
+    kernel = x @ x.mT
+    return xp.linalg.solve(kernel + eye * (_square(x) * (ridge / n)), _widen(y))
+
+
+def _widen(x: Array) -> Array:
+    xp = array_namespace(x)
+    return xp.astype(x, widest_float(xp))
+
+
+def _distance(after: Array, before: Array, form: Form) -> Array:
+    distance = _square(after - before)
+    return distance / _square(before) if form == "relative" else distance
+
+
+def _square(x: Array) -> Array:
+    """Sum of squares; unlike a squared norm, its gradient exists at zero."""
+    return array_namespace(x).sum(x * x)

@@ -1,0 +1,88 @@
+"""Opening what a caller gives: a set in any of its forms, or real samples to go with it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from slimdc._array import dtype_name, to_numpy
+from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.labels import class_indices
+from slimdc.layout import sample_shape
+from slimdc.parameterization import SlimmableDataset
+from slimdc.preprocessing import Preprocessing
+from slimdc.storage import load
+
+Openable: TypeAlias = SlimmableDataset | str | Path | tuple[Any, Any]
+
+
+def open_set(data: Openable, argument: str = "data") -> SlimmableDataset:
+    """Pass a set through, load it from a path, or take in a pair (samples, labels).
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is none of these.
+    """
+    if isinstance(data, SlimmableDataset):
+        return data
+    if isinstance(data, str | Path):
+        return load(data)
+    if isinstance(data, tuple | list) and len(data) == 2:
+        return SlimmableDataset.from_arrays(*data)
+    raise InvalidTypeError(
+        argument, type(data).__name__, "a SlimmableDataset, a path, or a pair (samples, labels)"
+    )
+
+
+def open_real(
+    x: Any, y: Any, shape: tuple[int, ...], layout: str, preprocessing: Preprocessing, suffix: str
+) -> tuple[np.ndarray, npt.NDArray[np.int64]]:
+    """Read real samples and their classes to the host, in the space of a set.
+
+    Parameters
+    ----------
+    x, y : array
+        Samples (n, *shape), a channel axis of 1 may be missing; classes (n,).
+    shape, layout : tuple of int, str
+        Of the set's samples.
+    preprocessing : Preprocessing
+        Brings the samples into the set's space; the identity where they are in it.
+    suffix : str
+        Ends the arguments' names in messages: ``"_test"`` for ``x_test``.
+
+    Returns
+    -------
+    x : numpy.ndarray, shape (n, *shape), float32 or float64
+    y : numpy.ndarray of int64, shape (n,)
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        If they are no samples of that shape, are not finite, or labels do not match.
+    """
+    name = f"x{suffix}"
+    host, classes = to_numpy(x, name), class_indices(y, f"y{suffix}")
+    if host.dtype.kind not in "biuf":
+        raise InvalidTypeError(name, f"dtype {dtype_name(host)}", "real numbers")
+    if host.ndim < 2 or host.shape[0] == 0:
+        raise InvalidValueError(name, f"shape {host.shape}", "at least one sample, (n, ...)")
+    if host.shape[0] != classes.shape[0]:
+        raise InvalidValueError(
+            f"y{suffix}", f"{classes.shape[0]} labels for {host.shape[0]} samples", "one each"
+        )
+    found = host.shape[1:]
+    if layout == "flat":
+        found = (math.prod(found),)
+    elif len(found) == 2:
+        found = sample_shape(found, layout)[0]
+    if found != shape:
+        raise InvalidValueError(name, f"samples of shape {found}", f"samples of shape {shape}")
+    host = np.asarray(preprocessing.apply(host.reshape(-1, *shape), layout))
+    if not np.isfinite(host).all():
+        raise InvalidValueError(name, "values that are not finite", "finite samples")
+    return host, classes

@@ -1,0 +1,221 @@
+"""What a certificate says: distances, conditions, bounds, and their table."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Distance:
+    """Distance between parameters found with one set and with another.
+
+    Parameters
+    ----------
+    frobenius, spectral : float
+        Norms of the difference.
+    reference : float
+        Frobenius norm of what is compared, for the set before: the step η ∂L/∂w, or W.
+
+    Examples
+    --------
+    >>> Distance(frobenius=1.0, spectral=0.8, reference=4.0).relative
+    0.25
+    """
+
+    frobenius: float
+    spectral: float
+    reference: float
+
+    @property
+    def relative(self) -> float:
+        """Frobenius distance over `reference`; 0 where nothing differs."""
+        if self.frobenius == 0:
+            return 0.0
+        return self.frobenius / self.reference if self.reference > 0 else math.inf
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition of a bound, and how the set meets it.
+
+    Parameters
+    ----------
+    name : str
+        What is compared.
+    value : float
+        What was found.
+    relation : str
+        "<=" or ">".
+    limit : float
+        What is asked for.
+    holds : bool
+        Whether it holds, up to rounding at the precision of the factors.
+
+    Examples
+    --------
+    >>> print(Condition("spectral norm of V_y", 0.25, "<=", 1.0, True))
+    spectral norm of V_y: 0.25 <= 1, holds
+    """
+
+    name: str
+    value: float
+    relation: str
+    limit: float
+    holds: bool
+
+    def __str__(self) -> str:
+        verdict = "holds" if self.holds else "fails"
+        return f"{self.name}: {self.value:.4g} {self.relation} {self.limit:.4g}, {verdict}"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One bound: what it says of two sets, and whether it says anything.
+
+    Parameters
+    ----------
+    name : str
+        The distance that is bounded: "first order" or "infinity order".
+    equation : str
+        Equation of the paper, or its general form.
+    norm : str
+        "frobenius" or "spectral".
+    value : float
+        The exact distance.
+    bound : float or None
+        The bound; None where a condition fails, for then there is none.
+    trivial : float or None
+        What bounds the distance anyway: ‖W‖₂, or the length of the step itself where V_x has
+        orthonormal rows.
+    conditions : tuple of Condition
+        What the bound asks for.
+    tolerance : float
+        Relative rounding error allowed for in `holds` and `vacuous`.
+
+    Examples
+    --------
+    >>> bound = Bound("infinity order", "Eq. 10", "spectral", 0.25, 1.0, 0.5, (), 1e-12)
+    >>> bound.slack, bound.holds, bound.vacuous, bound.verdict
+    (0.75, True, True, 'vacuous')
+    """
+
+    name: str
+    equation: str
+    norm: str
+    value: float
+    bound: float | None
+    trivial: float | None
+    conditions: tuple[Condition, ...]
+    tolerance: float
+
+    @property
+    def slack(self) -> float | None:
+        """Bound minus value; None where there is no bound."""
+        return None if self.bound is None else self.bound - self.value
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is a bound and the distance respects it, up to rounding."""
+        return self.bound is not None and self.value <= self.bound * (1 + self.tolerance)
+
+    @property
+    def vacuous(self) -> bool:
+        """Whether the bound exceeds what bounds the distance anyway."""
+        if self.bound is None or self.trivial is None:
+            return False
+        return self.bound > self.trivial * (1 + self.tolerance)
+
+    @property
+    def verdict(self) -> str:
+        """One of "holds", "vacuous", "violated" and "not applicable"."""
+        if self.bound is None:
+            return "not applicable"
+        if not self.holds:
+            return "violated"
+        return "vacuous" if self.vacuous else "holds"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Report of `slimdc.certify`; its text is a table.
+
+    Parameters
+    ----------
+    truncation : bool
+        Whether the set after is the set before with its least significant components left out.
+    full_rank : bool
+        Whether the components before are linearly independent and no significance vanishes, as
+        far as the precision of the factors can tell.
+    components : tuple of int
+        Components of all classes together, before and after.
+    eta : float
+        Rate of the first-order step.
+    first_order, infinity_order : Distance
+        Exact distances after one step from w, and between least-norm solutions.
+    kept_ratio : float or None
+        ‖W'‖_F² / ‖W‖_F²; None unless `truncation` and `full_rank`.
+    bounds : tuple of Bound
+        Empty unless `truncation` and `full_rank`.
+    notes : tuple of str
+        Why something is left out.
+
+    Examples
+    --------
+    >>> distance = Distance(0.5, 0.5, 1.0)
+    >>> report = Certificate(False, True, (4, 2), 1.0, distance, distance, None, (), ("trained",))
+    >>> print(report)
+    Linear regression on 4 -> 2 components: measured distances only
+    <BLANKLINE>
+    distance                  Frobenius    spectral    relative
+    first order, eta = 1      5.000e-01   5.000e-01   5.000e-01
+    infinity order            5.000e-01   5.000e-01   5.000e-01
+    <BLANKLINE>
+    Note: trained.
+    """
+
+    truncation: bool
+    full_rank: bool
+    components: tuple[int, int]
+    eta: float
+    first_order: Distance
+    infinity_order: Distance
+    kept_ratio: float | None
+    bounds: tuple[Bound, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether no bound that applies is violated."""
+        return all(bound.verdict != "violated" for bound in self.bounds)
+
+    def __str__(self) -> str:
+        kind = "truncation" if self.truncation else "no truncation"
+        if not self.bounds:
+            kind = "measured distances only"
+        before, after = self.components
+        lines = [f"Linear regression on {before} -> {after} components: {kind}", ""]
+        lines.append(f"{'distance':<23}{'Frobenius':>12}{'spectral':>12}{'relative':>12}")
+        for name, distance in (
+            (f"first order, eta = {self.eta:g}", self.first_order),
+            ("infinity order", self.infinity_order),
+        ):
+            numbers = (distance.frobenius, distance.spectral, distance.relative)
+            lines.append(f"{name:<23}" + "".join(f"{x:>12.3e}" for x in numbers))
+        if self.kept_ratio is not None:
+            lines.append(f"kept ratio of the linear solution: {self.kept_ratio:.4f}")
+        if self.bounds:
+            lines += ["", f"{'bound':<35}{'norm':<11}{'value':>10}{'bound':>11}{'slack':>11}  says"]
+        for bound in self.bounds:
+            shown = (bound.bound, bound.slack)
+            numbers_text = "".join(f"{'-' if x is None else f'{x:.3e}':>11}" for x in shown)
+            lines.append(
+                f"{bound.equation:<35}{bound.norm:<11}{bound.value:>10.3e}{numbers_text}"
+                f"  {bound.verdict}"
+            )
+            lines += [f"  if {condition}" for condition in bound.conditions]
+        if any(bound.vacuous for bound in self.bounds):
+            lines += ["", "vacuous: above what bounds the distance anyway, so it says nothing."]
+        if self.notes:
+            lines += [""] + [f"Note: {note}." for note in self.notes]
+        return "\n".join(lines)

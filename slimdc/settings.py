@@ -1,0 +1,256 @@
+"""Every default of slimming, condensing and evaluating, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from numbers import Integral
+from typing import TypeVar
+
+from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.losses import Form, Weights
+
+Settings = TypeVar("Settings", "SlimSettings", "CondenseSettings")
+
+
+@dataclass(frozen=True)
+class PoolSettings:
+    """The pool of networks (Algorithm 1, lines 2, 6, 9 to 12).
+
+    Parameters
+    ----------
+    size : int
+        M, the number of networks.
+    lifetime : int
+        T', the number of steps after which a network is drawn anew.
+    rate : float
+        Adam's rate in the networks' own steps.
+    width : int
+        Filters of the ConvNet's first block, or units of each of the MLP's layers.
+    depth : int
+        Blocks of the ConvNet, or layers of the MLP.
+
+    Examples
+    --------
+    >>> PoolSettings().size
+    10
+    """
+
+    size: int = 10
+    lifetime: int = 100
+    rate: float = 3e-4
+    width: int = 32
+    depth: int = 3
+
+
+@dataclass(frozen=True)
+class SlimSettings:
+    """Settings of learning-based slimming; the defaults end in minutes on two cores.
+
+    Parameters
+    ----------
+    steps : int
+        T, the number of training steps.
+    rate : float
+        LAMB's rate at the start: each factor moves by this fraction of its norm.
+    rate_floor : float
+        Fraction of the rate at which the cosine ends.
+    weights : Weights
+        The λs of Eq. 13.
+    form : {"relative", "printed"}
+        Form of Eqs. 6 and 7.
+    ridge : float
+        λ of the pseudo-inverse, relative to the kernel's mean diagonal.
+    pool : PoolSettings
+        The networks.
+
+    Examples
+    --------
+    >>> SLIM["paper"].steps
+    30000
+    """
+
+    steps: int = 500
+    rate: float = 1e-2
+    rate_floor: float = 0.1
+    weights: Weights = field(default_factory=Weights)
+    form: Form = "relative"
+    ridge: float = 1e-3
+    pool: PoolSettings = field(default_factory=PoolSettings)
+
+
+@dataclass(frozen=True)
+class CondenseSettings:
+    """Settings of condensing real data.
+
+    Parameters
+    ----------
+    steps : int
+        Number of training steps.
+    batch : int
+        Real samples drawn for a step.
+    rate : float
+        LAMB's rate at the start.
+    rate_floor : float
+        Fraction of the rate at which the cosine ends.
+    skew, ortho : float
+        Weights of Eqs. 11 and 12 beside Eq. 1, which is averaged over the batch.
+    ridge : float
+        λ of the pseudo-inverse, relative to the kernel's mean diagonal.
+    pool : PoolSettings
+        The networks.
+
+    Examples
+    --------
+    >>> CONDENSE["paper"].batch
+    1024
+    """
+
+    steps: int = 1500
+    batch: int = 256
+    rate: float = 1e-2
+    rate_floor: float = 0.1
+    skew: float = 1e-2
+    ortho: float = 1e-4
+    ridge: float = 1e-3
+    pool: PoolSettings = field(default_factory=PoolSettings)
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """Settings of the networks that `slimdc.evaluate` trains, after FRePo's protocol.
+
+    Parameters
+    ----------
+    rate : float
+        Adam's rate after warm-up.
+    rate_floor : float
+        Fraction of the rate at which the cosine ends.
+    warm_up : int
+        Steps of linear warm-up, at most a quarter of all steps.
+    batch : int
+        Samples per step, at most all.
+    width, depth : int
+        Of the network, where it is named rather than given.
+
+    Examples
+    --------
+    >>> EvaluationSettings().batch
+    500
+    """
+
+    rate: float = 3e-4
+    rate_floor: float = 0.01
+    warm_up: int = 500
+    batch: int = 500
+    width: int = 32
+    depth: int = 3
+
+
+_PAPER_POOL = PoolSettings(width=128)
+
+SLIM: dict[str, SlimSettings] = {
+    "default": SlimSettings(),
+    "paper": SlimSettings(
+        steps=30_000,
+        rate=3e-4,
+        weights=Weights(first=1e-2, infinity=1.0, skew=1e-2, ortho=1e-4),
+        form="printed",
+        ridge=1e-6,
+        pool=_PAPER_POOL,
+    ),
+}
+
+CONDENSE: dict[str, CondenseSettings] = {
+    "default": CondenseSettings(),
+    "paper": CondenseSettings(steps=500_000, batch=1024, rate=3e-4, ridge=1e-6, pool=_PAPER_POOL),
+}
+
+
+def chosen(
+    presets: Mapping[str, Settings],
+    preset: str | Settings,
+    kind: type[Settings],
+    *,
+    steps: int | None,
+    width: int | None,
+) -> Settings:
+    """Find a preset by name, or take settings as they are; then apply what the caller named.
+
+    Parameters
+    ----------
+    presets : mapping
+        Presets by name.
+    preset : str or settings
+        A name, or settings.
+    kind : type
+        Type of the settings.
+    steps, width : int or None
+        Override the preset's where not None.
+
+    Returns
+    -------
+    settings
+        Of that kind.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        If the preset is unknown, or a number cannot be used.
+
+    Examples
+    --------
+    >>> chosen(SLIM, "default", SlimSettings, steps=7, width=None).steps
+    7
+    """
+    if isinstance(preset, kind):
+        settings = preset
+    elif isinstance(preset, str) and preset in presets:
+        settings = presets[preset]
+    else:
+        raise InvalidValueError(
+            "preset", repr(preset), f"{kind.__name__} or one of {', '.join(map(repr, presets))}"
+        )
+    if steps is not None:
+        settings = replace(settings, steps=whole_number("steps", steps, at_least=0))
+    if width is not None:
+        width = whole_number("width", width, at_least=1)
+        settings = replace(settings, pool=replace(settings.pool, width=width))
+    return settings
+
+
+def whole_number(argument: str, value: object, *, at_least: int) -> int:
+    """Check a count given by the caller.
+
+    Parameters
+    ----------
+    argument : str
+        Its name, for the message.
+    value : object
+        What was given.
+    at_least : int
+        The smallest accepted value.
+
+    Returns
+    -------
+    int
+        The value.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is no int; a bool is none.
+    InvalidValueError
+        If it is too small.
+
+    Examples
+    --------
+    >>> whole_number("ipc", 10, at_least=1)
+    10
+    """
+    expected = f"an int of at least {at_least}"
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise InvalidTypeError(argument, repr(value), expected)
+    if value < at_least:
+        raise InvalidValueError(argument, repr(value), expected)
+    return int(value)

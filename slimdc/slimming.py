@@ -1,0 +1,184 @@
+"""Slimming: a condensed set made smaller from the set alone (Algorithm 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from slimdc.assembly import Assembly, factors_of
+from slimdc.backend import Array, Backend, Tensors, resolve
+from slimdc.checkpoint import Terms, digest_of
+from slimdc.losses import first_order, infinity_order, orthogonality, skewness, weighted_sum
+from slimdc.networks import HEAD, Network, build
+from slimdc.opening import Openable, open_set
+from slimdc.parameterization import SlimmableDataset
+from slimdc.progress import Progress
+from slimdc.settings import SLIM, SlimSettings, chosen
+from slimdc.training import Watch, fit
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Eq. 13: the slimmed set is to train networks as the set before it does.
+
+    Parameters
+    ----------
+    x, y : array
+        The set before slimming: samples as networks take them, and labels.
+    assembly : Assembly
+        How the factors of the slimmed set are stacked.
+    network : Network
+        The pool's architecture.
+    ops : Backend
+        Where it lives.
+    settings : SlimSettings
+        Weights, form and ridge.
+    """
+
+    x: Array
+    y: Array
+    assembly: Assembly
+    network: Network
+    ops: Backend
+    settings: SlimSettings
+
+    def targets(self, parameters: Tensors) -> Tensors:
+        """Embed the set before slimming."""
+        return {"before": self.network.embed(self.ops, parameters, self.x)}
+
+    def terms(
+        self, features: Array, y: Array, factors: Tensors, parameters: Tensors, targets: Tensors
+    ) -> tuple[Array, Tensors]:
+        """Return Eq. 13 and its four parts, unweighted."""
+        pair = (features, y, targets["before"], self.y)
+        form, ridge = self.settings.form, self.settings.ridge
+        parts = {
+            "first": first_order(*pair, parameters[HEAD], form),
+            "infinity": infinity_order(*pair, ridge, form),
+            "skew": skewness(factors["s"]),
+            "ortho": orthogonality(*self.assembly.stacked_bases(factors)),
+        }
+        return weighted_sum(parts, self.settings.weights), parts
+
+
+def slim(
+    data: Openable,
+    k: int,
+    *,
+    backend: str = "auto",
+    steps: int | None = None,
+    seed: int = 0,
+    network: str | Network = "auto",
+    width: int | None = None,
+    preset: str | SlimSettings = "default",
+    progress: Progress = None,
+    history: list[Terms] | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_interval: int = 100,
+) -> SlimmableDataset:
+    """Make a condensed set smaller from the set alone.
+
+    Components beyond the k most significant of each class are dropped (Prop. 1); then, unless
+    ``steps`` is 0, the rest is trained so that networks learn from it what they learned from the
+    whole set (Algorithm 1, Eq. 13). All samples stay: k counts what is stored.
+
+    Parameters
+    ----------
+    data : SlimmableDataset, path or pair (samples, labels)
+        The set. A path is read by `slimdc.load`; a pair is taken in by
+        `SlimmableDataset.from_arrays`.
+    k : int
+        Components to keep per class, at least 1. A class that holds fewer keeps them all, with a
+        warning.
+    backend : str
+        Name of the backend that computes; ``"auto"`` takes the one of the arrays.
+    steps : int, optional
+        T, the number of training steps; 0 is learning-free. The preset's where None.
+    seed : int
+        Seed of every random draw. One seed means the same networks on every backend.
+    network : {"auto", "convnet", "mlp"} or Network
+        The pool's architecture; ``"auto"`` is the ConvNet for images, the MLP for vectors.
+    width : int, optional
+        Width of the networks; the preset's where None.
+    preset : {"default", "paper"} or SlimSettings
+        All other settings.
+    progress : callable, bool or None
+        A callable is given (count, steps, terms); None shows a bar on terminals.
+    history : list, optional
+        Is filled with the parts of the loss, a dict for each step.
+    checkpoint : path, optional
+        File to save the run to, and to resume it from where it exists.
+    checkpoint_interval : int
+        Steps between saves, a multiple of 10.
+
+    Returns
+    -------
+    SlimmableDataset
+        The smaller set, in the namespace, dtype and device of ``data``, its components sorted by
+        significance.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        If an argument cannot be used, or the checkpoint belongs to another run.
+    MissingBackendError
+        If the backend is unknown or its library is not installed.
+    FileError
+        If a file cannot be read or written.
+    NumericalError
+        If training leaves the finite numbers.
+
+    Warns
+    -----
+    SlimdcWarning
+        If some classes hold fewer than k components.
+
+    Notes
+    -----
+    Algorithm 1 and Eq. 13 of Liu, Ye, Yu and Wang, "Slimmable Dataset Condensation", CVPR 2023.
+    A run is repeatable to the bit on one backend and machine, whatever the number of threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> x, y = rng.standard_normal((20, 8)), np.arange(20) % 2
+    >>> slim((x, y), 3, steps=0)
+    SlimmableDataset(classes=2, components=3, samples=20, shape=(8,), dtype=float64)
+    >>> slim((x, y), 3, steps=10, width=16).components
+    (3, 3)
+    """
+    before = open_set(data)
+    settings = chosen(SLIM, preset, SlimSettings, steps=steps, width=width)
+    after = before.truncate(k)
+    if settings.steps == 0:
+        return after
+    ops = resolve(backend, before.u)
+    architecture = build(
+        network,
+        before.shape,
+        before.layout,
+        before.vy.shape[2],
+        width=settings.pool.width,
+        depth=settings.pool.depth,
+    )
+    whole = factors_of(before)
+
+    def objective(assembly: Assembly) -> Matching:
+        parent = {name: ops.asarray(x) for name, x in whole.items()}
+        x, y = Assembly.of(before, ops).samples(parent)
+        return Matching(x, y, assembly, architecture, ops, settings)
+
+    return fit(
+        after,
+        objective,
+        architecture,
+        settings,
+        ops,
+        np.random.default_rng(seed),
+        Watch(progress, history, checkpoint, checkpoint_interval),
+        digest_of(whole, f"slim {k} {seed} {settings} {architecture} {ops.name}"),
+        f"slim to {k}",
+    )

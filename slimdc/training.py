@@ -1,0 +1,271 @@
+"""The loop of Algorithm 1, shared by slimming and condensing.
+
+Each step draws a network, embeds what is to be matched, moves the factors by one gradient step,
+and gives the network one step on the set of before that move, as the algorithm's lines 5 and 9 say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from slimdc.assembly import Assembly, factors_of, finished
+from slimdc.backend import Array, Backend, Tensors
+from slimdc.checkpoint import Checkpoint, Terms
+from slimdc.errors import NumericalError
+from slimdc.networks import Network
+from slimdc.optimizers import Lamb, cosine, retract, tangent
+from slimdc.parameterization import SlimmableDataset
+from slimdc.pool import NetworkPool
+from slimdc.progress import Progress, reporting
+from slimdc.settings import PoolSettings
+
+# The network's own step uses the whole set up to this many samples, a random part of it beyond.
+NETWORK_BATCH = 1000
+
+REPORT_INTERVAL = 10
+
+
+class Objective(Protocol):
+    """What the factors are trained for."""
+
+    def targets(self, parameters: Tensors) -> Tensors:
+        """Arrays that the loss compares with in one network; no gradient flows into them."""
+        ...
+
+    def terms(
+        self, features: Array, y: Array, factors: Tensors, parameters: Tensors, targets: Tensors
+    ) -> tuple[Array, Tensors]:
+        """Return the loss and its parts, of the set's features (n, f), labels and factors."""
+        ...
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How far the factors move: LAMB's rate, falling by a cosine to a fraction of it."""
+
+    steps: int
+    rate: float
+    floor: float
+
+    def __call__(self, count: int) -> float:
+        """Return the rate of step ``count``, from 1."""
+        return self.rate * cosine(count, self.steps, floor=self.floor)
+
+
+class Trainer:
+    """Factors in training, with all that their next step depends on.
+
+    Parameters
+    ----------
+    factors : dict of array
+        U, s, V_x and V_y on the backend.
+    assembly : Assembly
+        How they become samples.
+    objective : Objective
+        What they are trained for.
+    pool : NetworkPool
+        The networks.
+    schedule : Schedule
+        The rates.
+    ops : Backend
+        Where all of it lives.
+    rng : numpy.random.Generator
+        Source of every draw, shared with the pool and the objective.
+    """
+
+    def __init__(
+        self,
+        factors: Tensors,
+        assembly: Assembly,
+        objective: Objective,
+        pool: NetworkPool,
+        schedule: Schedule,
+        ops: Backend,
+        rng: np.random.Generator,
+    ) -> None:
+        self.factors = factors
+        self.count = 0
+        self.schedule = schedule
+        self._assembly = assembly
+        self._objective = objective
+        self._pool = pool
+        self._ops = ops
+        self._rng = rng
+        self._lamb = Lamb()
+        self._moments = self._lamb.start(factors)
+        self._gradients = ops.value_and_grad(self._loss)
+        self._move = ops.compile(self._moved)
+
+    def step(self) -> Tensors:
+        """Take one step of Algorithm 1 (lines 5 to 12) and return the parts of the loss."""
+        i, parameters = self._pool.draw()
+        targets = self._objective.targets(parameters)
+        _, extras, gradients = self._gradients(self.factors, parameters, targets)
+        self.count += 1
+        self.factors, self._moments = self._move(
+            self.factors, gradients, self._moments, self.count, self.schedule(self.count)
+        )
+        x, y = extras.pop("x"), extras.pop("y")
+        if x.shape[0] > NETWORK_BATCH:
+            chosen = self._rng.choice(x.shape[0], NETWORK_BATCH, replace=False)
+            x, y = x[chosen], y[chosen]
+        self._pool.train(i, x, y)
+        return extras
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Copy the factors, their optimiser and the pool to the host, by name."""
+        parts = {"factors": self.factors, "moments": self._moments}
+        state = {
+            f"{part}.{name}": self._ops.to_numpy(x)
+            for part, tensors in parts.items()
+            for name, x in tensors.items()
+        }
+        return state | {f"pool.{name}": x for name, x in self._pool.state().items()}
+
+    def restore(self, state: Mapping[str, np.ndarray], count: int) -> None:
+        """Go on from a state that `state` returned after ``count`` steps."""
+        for part, tensors in (("factors", self.factors), ("moments", self._moments)):
+            for name in tensors:
+                tensors[name] = self._ops.asarray(state[f"{part}.{name}"])
+        self._pool.restore(
+            {name.removeprefix("pool."): x for name, x in state.items() if name[:5] == "pool."}
+        )
+        self.count = count
+
+    def _loss(
+        self, factors: Tensors, parameters: Tensors, targets: Tensors
+    ) -> tuple[Array, Tensors]:
+        x, y = self._assembly.samples(factors)
+        features = self._pool.network.embed(self._ops, parameters, x)
+        loss, parts = self._objective.terms(features, y, factors, parameters, targets)
+        return loss, parts | {"x": x, "y": y}
+
+    def _moved(
+        self, factors: Tensors, gradients: Tensors, moments: Tensors, count: int, rate: float
+    ) -> tuple[Tensors, Tensors]:
+        gradients = gradients | {"u": tangent(factors["u"], gradients["u"])}
+        changes, moments = self._lamb.step(factors, gradients, moments, count, rate)
+        moved = {name: x + changes[name] for name, x in factors.items() if name != "u"}
+        turn = tangent(factors["u"], changes["u"])
+        return {"u": retract(factors["u"], turn)} | moved, moments
+
+
+class Settings(Protocol):
+    """The part of the settings of slimming and of condensing that the loop reads."""
+
+    @property
+    def steps(self) -> int: ...  # noqa: D102
+    @property
+    def rate(self) -> float: ...  # noqa: D102
+    @property
+    def rate_floor(self) -> float: ...  # noqa: D102
+    @property
+    def pool(self) -> PoolSettings: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a caller wants to see and keep of a run.
+
+    Parameters
+    ----------
+    progress : callable, bool or None
+        See `slimdc.progress.reporting`.
+    history : list or None
+        Is filled with the parts of the loss of every step.
+    checkpoint : path or None
+        File to save to and to resume from.
+    interval : int
+        Steps between saves.
+    """
+
+    progress: Progress
+    history: list[Terms] | None
+    checkpoint: str | Path | None
+    interval: int
+
+
+def fit(
+    start: SlimmableDataset,
+    objective: Callable[[Assembly], Objective],
+    network: Network,
+    settings: Settings,
+    ops: Backend,
+    rng: np.random.Generator,
+    watch: Watch,
+    digest: str,
+    title: str,
+) -> SlimmableDataset:
+    """Train the factors of a set for an objective, in a pool of networks.
+
+    Parameters
+    ----------
+    start : SlimmableDataset
+        Where the factors start.
+    objective : callable
+        Makes the objective, given how the factors are stacked.
+    network : Network
+        The pool's architecture.
+    settings : Settings
+        Steps, rates and pool.
+    ops : Backend
+        Where the run computes.
+    rng : numpy.random.Generator
+        Source of every draw.
+    watch : Watch
+        Progress, history and checkpoint.
+    digest : str
+        Identifies the run in its checkpoint.
+    title : str
+        Shown with its progress.
+
+    Returns
+    -------
+    SlimmableDataset
+        Like ``start``, with the trained factors.
+
+    Raises
+    ------
+    NumericalError
+        If the loss is no longer finite.
+    """
+    host = factors_of(start)
+    assembly = Assembly.of(start, ops)
+    saved = None
+    if watch.checkpoint is not None:
+        saved = Checkpoint(watch.checkpoint, digest, rng)
+    with ops.session(), reporting(watch.progress, title) as report:
+        pool = NetworkPool(network, ops, rng, settings.pool, str(host["u"].dtype))
+        schedule = Schedule(settings.steps, settings.rate, settings.rate_floor)
+        factors = {name: ops.asarray(x) for name, x in host.items()}
+        trainer = Trainer(factors, assembly, objective(assembly), pool, schedule, ops, rng)
+        history = [] if saved is None else saved.resume(trainer)
+        for terms in _chunks_of_steps(trainer, ops):
+            history += terms
+            report(trainer.count, settings.steps, history[-1])
+            due = trainer.count % watch.interval == 0 or trainer.count == settings.steps
+            if saved is not None and due:
+                saved.save(trainer, history)
+    if watch.history is not None:
+        watch.history.extend(history)
+    return finished(trainer.factors, start, ops)
+
+
+def _chunks_of_steps(trainer: Trainer, ops: Backend) -> Iterator[list[Terms]]:
+    """Take the remaining steps; give the parts of the loss of a few at a time."""
+    # Reading a value waits for the device, so values are not read after every step.
+    while trainer.count < trainer.schedule.steps:
+        few = REPORT_INTERVAL - trainer.count % REPORT_INTERVAL
+        parts = [trainer.step() for _ in range(min(few, trainer.schedule.steps - trainer.count))]
+        terms = [{name: float(ops.to_numpy(x)) for name, x in p.items()} for p in parts]
+        if not all(math.isfinite(x) for step in terms for x in step.values()):
+            raise NumericalError(
+                "training", f"a loss of {terms[-1]} by step {trainer.count}", "finite losses"
+            )
+        yield terms

@@ -1,0 +1,94 @@
+"""Fixtures: the array namespaces that every property is tested in, and hypothesis' profiles."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+
+hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
+hypothesis.settings.register_profile("ci", max_examples=1000, deadline=None, derandomize=True)
+hypothesis.settings.load_profile(os.environ.get("SLIMDC_HYPOTHESIS_PROFILE", "dev"))
+
+NAMESPACES = ("numpy", "array_api_strict", "torch", "jax")
+OPTIONAL = ("torch", "jax")
+
+
+def required() -> set[str]:
+    """Libraries that must not be skipped, from SLIMDC_REQUIRE."""
+    names = {name.strip() for name in os.environ.get("SLIMDC_REQUIRE", "").split(",")} - {""}
+    unknown = names - set(OPTIONAL)
+    if unknown:
+        raise pytest.UsageError(f"SLIMDC_REQUIRE: found {sorted(unknown)}, expected {OPTIONAL}")
+    return names
+
+
+def library(name: str) -> Any:
+    """Import an optional library; skip the test, or fail it where the library is required."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        if name in OPTIONAL and name not in required():
+            pytest.skip(f"{name} is not installed")
+        raise
+
+
+@dataclass(frozen=True)
+class Space:
+    """An array namespace under test, with conversions that do not go through slimdc."""
+
+    name: str
+    xp: Any
+    dtypes: tuple[str, ...]
+
+    def array(self, values: Any, dtype: str | None = None) -> Any:
+        """Make an array of the namespace from host values."""
+        host = np.asarray(values)
+        return self.xp.asarray(host.copy(), dtype=getattr(self.xp, dtype or host.dtype.name))
+
+    def host(self, array: Any) -> np.ndarray:
+        """Read an array of the namespace."""
+        if self.name == "torch":
+            wide = array.double() if array.is_floating_point() else array
+            return np.array(wide.detach().numpy())
+        return np.array(array)
+
+    def owns(self, array: Any) -> bool:
+        """Whether an array belongs to the namespace."""
+        return type(array) is type(self.xp.asarray([0.0]))
+
+    def dtype(self, array: Any) -> str:
+        """Name of an array's dtype."""
+        return str(array.dtype).rpartition(".")[2]
+
+
+def make_space(name: str) -> Space:
+    """Make the space of that name; see `library` for one that is not installed."""
+    module = library(name)
+    if name == "jax":
+        module = module.numpy
+    dtypes = {
+        "numpy": ("float16", "float32", "float64"),
+        "array_api_strict": ("float32", "float64"),
+        "torch": ("float16", "bfloat16", "float32", "float64"),
+        # Tests never flip x64, so JAX knows no float64.
+        "jax": ("float16", "bfloat16", "float32"),
+    }[name]
+    return Space(name, module, dtypes)
+
+
+@pytest.fixture(params=NAMESPACES, scope="session")
+def space(request: pytest.FixtureRequest) -> Space:
+    """Each array namespace in turn; those that are not installed are skipped."""
+    return make_space(request.param)
+
+
+@pytest.fixture(scope="session")
+def xp(space: Space) -> Any:
+    """Plain namespace of `space`."""
+    return space.xp

@@ -1,0 +1,243 @@
+"""The command line: what each command prints, its exit codes, and one clear line for an error."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import slimdc
+from slimdc import cli, demo
+from slimdc.errors import SlimdcWarning
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Write a set of 10 classes with 3 images each."""
+    x = np.random.default_rng(0).normal(size=(30, 28, 28)).astype(np.float32)
+    path = tmp_path / "images.safetensors"
+    slimdc.save(slimdc.SlimmableDataset.from_arrays(x, np.arange(30) % 10), path)
+    return path
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> Path:
+    """Write a set of 2 classes with 4 vectors each."""
+    x = np.random.default_rng(0).normal(size=(8, 12))
+    path = tmp_path / "vectors.safetensors"
+    slimdc.save(slimdc.SlimmableDataset.from_arrays(x, np.arange(8) % 2), path)
+    return path
+
+
+def error_line(capsys: pytest.CaptureFixture[str]) -> str:
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("slimdc: error: ")
+    return lines[0]
+
+
+def test_slim_without_learning(vectors: Path, capsys) -> None:
+    out = vectors.with_name("out.safetensors")
+    assert cli.main(["slim", str(vectors), str(out), "-k", "2", "--steps", "0"]) == 0
+    assert slimdc.load(out).components_per_class == 2
+    assert "4 -> 2 components per class" in capsys.readouterr().out
+
+
+def test_slim_with_learning_takes_every_option(vectors: Path, capsys) -> None:
+    out, checkpoint = vectors.with_name("out"), vectors.with_name("checkpoint")
+    arguments = ["slim", vectors, out, "-k", 1, "--steps", 3, "--backend", "numpy", "--seed", 7]
+    arguments += ["--width", 4, "--checkpoint", checkpoint]
+    assert cli.main([str(a) for a in arguments]) == 0
+    assert slimdc.load(out).components_per_class == 1
+    assert checkpoint.exists()
+    # A pipe sees no progress bar.
+    assert capsys.readouterr().err == ""
+
+
+def test_certify_prints_the_certificate(vectors: Path, capsys) -> None:
+    out = vectors.with_name("out")
+    slimdc.save(slimdc.load(vectors).truncate(2), out)
+    assert cli.main(["certify", str(vectors), str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert printed == f"{slimdc.certify(slimdc.load(vectors), slimdc.load(out))}\n"
+
+
+def test_evaluate_on_files(images: Path, tmp_path: Path, capsys) -> None:
+    folder = tmp_path / "fashion-mnist"
+    folder.mkdir()
+    for part in ("train", "t10k"):
+        head = bytes((0, 0, 8, 3, 0, 0, 0, 10, 0, 0, 0, 28, 0, 0, 0, 28))
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(head + bytes(range(10)) * 784)
+        head = bytes((0, 0, 8, 1, 0, 0, 0, 10))
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(head + bytes(range(10)))
+    arguments = ["evaluate", images, "--data", "fashion-mnist", "--root", tmp_path]
+    arguments += ["--repeats", 2, "--steps", 2, "--width", 2]
+    assert cli.main([str(a) for a in arguments]) == 0
+    assert "(2 networks, 2 steps) on 10 real test images" in capsys.readouterr().out
+
+
+def test_evaluate_on_the_sample(images: Path, capsys) -> None:
+    arguments = ["--data", "sample", "--repeats", "1", "--steps", "1", "--width", "1"]
+    assert cli.main(["evaluate", str(images), *arguments]) == 0
+    assert "on 1,000 real test images" in capsys.readouterr().out
+
+
+def test_backends_lists_numpy_as_usable(capsys) -> None:
+    assert cli.main(["backends"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "usable, on" in lines["numpy"]
+    assert "torch" in lines
+
+
+def test_backends_names_the_remedy(capsys, monkeypatch) -> None:
+    from slimdc import backend
+
+    monkeypatch.setattr(
+        backend, "missing", lambda name: "pip install it" if name == "torch" else None
+    )
+    assert cli.main(["backends"]) == 0
+    assert "not installed: pip install it" in capsys.readouterr().out
+
+
+def test_backends_survives_a_broken_one(capsys, monkeypatch) -> None:
+    from slimdc import backend
+
+    def broken(name: str) -> None:
+        raise RuntimeError(f"{name} has\na driver problem")
+
+    monkeypatch.setattr(backend, "get", broken)
+    assert cli.main(["backends"]) == 0
+    assert "not usable: numpy has a driver problem" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["slim", "missing", "{folder}/out", "-k", "1"],
+        ["slim", "{set}", "{folder}/out", "-k", "0"],
+        ["slim", "{set}", "{folder}/out", "-k", "99"],
+        ["slim", "{set}", "{folder}/out", "-k", "1", "--backend", "nonsense"],
+        ["slim", "{set}", "{folder}/out", "-k", "1", "--steps", "-1"],
+        ["slim", "{set}", "{folder}/no/such/folder", "-k", "1"],
+        ["slim", "{set}", "{folder}", "-k", "1"],
+        ["slim", "{foreign}", "{folder}/out", "-k", "1"],
+        ["certify", "{set}", "missing"],
+        ["certify", "{folder}", "{set}"],
+        ["evaluate", "{set}", "--root", "{folder}/nowhere"],
+        ["demo", "--picture", "{folder}/no/such/folder.png"],
+    ],
+)
+def test_errors_take_one_line(arguments, vectors: Path, tmp_path: Path, capsys) -> None:
+    foreign = tmp_path / "foreign"
+    foreign.write_bytes(b"\x80\x04\x95 a pickle, perhaps")
+    names = {"folder": tmp_path, "set": vectors, "foreign": foreign}
+    assert cli.main([a.format(**names) for a in arguments]) == 1
+    line = error_line(capsys)
+    assert "found" in line
+    assert "expected" in line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() == 0, reason="everything is writable for this user"
+)
+def test_a_read_only_target_is_refused_before_the_work(vectors: Path, tmp_path, capsys) -> None:
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o500)
+    assert cli.main(["slim", str(vectors), str(folder / "out"), "-k", "1"]) == 1
+    assert "read-only" in error_line(capsys)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["nonsense"], ["slim"], ["slim", "a", "b"], ["slim", "a", "b", "-k", "x"]],
+)
+def test_wrong_usage_exits_with_2(arguments: list[str], capsys) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert "usage: slimdc" in capsys.readouterr().err
+
+
+def test_interruption_exits_with_130(capsys, monkeypatch) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "run", interrupted)
+    assert cli.main(["demo"]) == 130
+    assert capsys.readouterr().err == "slimdc: interrupted\n"
+
+
+def test_warnings_take_one_line(capsys, monkeypatch) -> None:
+    def warning(**_: object) -> None:
+        warnings.warn("two\nlines", SlimdcWarning, stacklevel=1)
+
+    monkeypatch.setattr(demo, "run", warning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert cli.main(["demo"]) == 0
+    assert capsys.readouterr().err == "slimdc: warning: two lines\n"
+
+
+def test_module_is_the_command(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "slimdc", "certify", "missing", "missing"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("slimdc: error: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "slimdc", "backends"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 0
+
+
+class TestDemo:
+    """The demo, with next to no training."""
+
+    @pytest.fixture(autouse=True)
+    def _hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in {"WIDTH": 1, "SLIM_STEPS": 1, "EVALUATION_STEPS": 1}.items():
+            monkeypatch.setattr(demo, name, value)
+
+    def test_table_certificate_and_picture(self, tmp_path: Path, capsys) -> None:
+        picture = tmp_path / "demo.png"
+        assert cli.main(["demo", "--picture", str(picture)]) == 0
+        printed = capsys.readouterr().out
+        rows = [line for line in printed.splitlines() if "±" in line and "mean" not in line]
+        assert [int(row.split()[0]) for row in rows] == [10, 5, 2, 1]
+        assert len({len(row.rstrip()) for row in rows}) == 1
+        assert "narrow networks" in printed
+        assert printed.count("components per class\n") == 3
+        assert picture.read_bytes().startswith(b"\x89PNG")
+
+    def test_says_so_without_matplotlib(self, tmp_path: Path, capsys, monkeypatch) -> None:
+        monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+        picture = tmp_path / "demo.png"
+        assert cli.main(["demo", "--picture", str(picture)]) == 0
+        assert "matplotlib is not installed" in capsys.readouterr().out
+        assert not picture.exists()
