@@ -10,11 +10,11 @@ import io
 import os
 import sys
 import warnings
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slimdc import __version__
 from slimdc.errors import FileError, SlimdcError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="slimdc", description="Make condensed datasets smaller, without the real data."
     )
-    parser.add_argument("--version", action="version", version=f"slimdc {version('slimdc')}")
+    parser.add_argument("--version", action="version", version=f"slimdc {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="slim a small real set and show what it costs")

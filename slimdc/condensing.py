@@ -172,7 +172,7 @@ def condense(
     if preprocessing is None:
         preprocessing = Preprocessing() if preprocessed else _standardisation(raw, layout)
     real = raw if preprocessed else np.asarray(preprocessing.apply(raw, layout))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
     start = _start(real, classes, ipc, rng, preprocessing, layout)
     start = start.with_factors(*(like(v, source) for v in (start.u, start.s, start.vx, start.vy)))
     if settings.steps == 0:

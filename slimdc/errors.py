@@ -22,13 +22,14 @@ class SlimdcError(Exception):
     """
 
     def __init__(self, argument: str, found: str, expected: str) -> None:
-        super().__init__(argument, found, expected)
+        # One string only: OSError would read three arguments as errno, strerror and filename.
+        super().__init__(f"{argument}: found {found}, expected {expected}")
         self.argument = argument
         self.found = found
         self.expected = expected
 
-    def __str__(self) -> str:
-        return f"{self.argument}: found {self.found}, expected {self.expected}"
+    def __reduce__(self) -> tuple[type[SlimdcError], tuple[str, str, str]]:
+        return type(self), (self.argument, self.found, self.expected)
 
 
 class InvalidValueError(SlimdcError, ValueError):

@@ -164,7 +164,7 @@ def evaluate(
         width=chosen.width,
         depth=chosen.depth,
     )
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
     factors = factors_of(opened)
     x_real = x_real.astype(factors["u"].dtype)
     accuracies: list[float] = []

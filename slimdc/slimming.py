@@ -15,7 +15,7 @@ from slimdc.networks import HEAD, Network, build
 from slimdc.opening import Openable, open_set
 from slimdc.parameterization import SlimmableDataset
 from slimdc.progress import Progress
-from slimdc.settings import SLIM, SlimSettings, chosen
+from slimdc.settings import SLIM, SlimSettings, chosen, whole_number
 from slimdc.training import Watch, fit
 
 
@@ -111,7 +111,7 @@ def slim(
     checkpoint : path, optional
         File to save the run to, and to resume it from where it exists.
     checkpoint_interval : int
-        Steps between saves, a multiple of 10.
+        Steps between saves, rounded up to tens.
 
     Returns
     -------
@@ -151,6 +151,7 @@ def slim(
     (3, 3)
     """
     before = open_set(data)
+    rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
     settings = chosen(SLIM, preset, SlimSettings, steps=steps, width=width)
     after = before.truncate(k)
     if settings.steps == 0:
@@ -177,8 +178,8 @@ def slim(
         architecture,
         settings,
         ops,
-        np.random.default_rng(seed),
+        rng,
         Watch(progress, history, checkpoint, checkpoint_interval),
-        digest_of(whole, f"slim {k} {seed} {settings} {architecture} {ops.name}"),
+        digest_of(whole, f"slim {before} {k} {seed} {settings} {architecture} {ops.name}"),
         f"slim to {k}",
     )

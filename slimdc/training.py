@@ -23,7 +23,7 @@ from slimdc.optimizers import Lamb, cosine, retract, tangent
 from slimdc.parameterization import SlimmableDataset
 from slimdc.pool import NetworkPool
 from slimdc.progress import Progress, reporting
-from slimdc.settings import PoolSettings
+from slimdc.settings import PoolSettings, whole_number
 
 # The network's own step uses the whole set up to this many samples, a random part of it beyond.
 NETWORK_BATCH = 1000
@@ -190,6 +190,9 @@ class Watch:
     checkpoint: str | Path | None
     interval: int
 
+    def __post_init__(self) -> None:
+        whole_number("checkpoint_interval", self.interval, at_least=1)
+
 
 def fit(
     start: SlimmableDataset,
@@ -246,11 +249,13 @@ def fit(
         factors = {name: ops.asarray(x) for name, x in host.items()}
         trainer = Trainer(factors, assembly, objective(assembly), pool, schedule, ops, rng)
         history = [] if saved is None else saved.resume(trainer)
+        if saved is not None and trainer.count == 0:
+            saved.save(trainer, history)  # a target that cannot be written is told at once
         for terms in _chunks_of_steps(trainer, ops):
             history += terms
             report(trainer.count, settings.steps, history[-1])
-            due = trainer.count % watch.interval == 0 or trainer.count == settings.steps
-            if saved is not None and due:
+            due = trainer.count // watch.interval > (trainer.count - len(terms)) // watch.interval
+            if saved is not None and (due or trainer.count == settings.steps):
                 saved.save(trainer, history)
     if watch.history is not None:
         watch.history.extend(history)

@@ -26,8 +26,9 @@ SHAPES = (
     (4, 2, 1, 32, 4),
     (10, 1, 2, 40, 10),
 )
-# Powers of ten of s: s² and V stay within the dtype with room for their products.
-REACH = {"float32": 14.0, "float64": 60.0}
+# Powers of ten of s. First order goes as s² times V twice, and V adds 10⁻⁶ to 10⁶: beyond this the
+# distance itself is no longer a normal number of the dtype, and JAX flushes others to zero.
+REACH = {"float32": 11.0, "float64": 60.0}
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Case:
     def slop(self) -> float:
         """Relative rounding of sums over rows, columns and labels, a small factor above it."""
         classes, b, d = self.vx.shape
-        return 4 * self.eps * (classes * b + d + self.vy.shape[2])
+        return 4 * self.eps * float(classes * b + d + self.vy.shape[2])
 
     def part(self, first: int, last: int | None) -> Components:
         """Components first … last of every class, stacked."""
@@ -122,13 +123,11 @@ def build(
         vx, vy = vx * 10.0 ** rng.integers(-3, 4), vy * 10.0 ** rng.integers(-3, 4)
     vx, vy = rounded(vx, dtype).reshape(classes, b, d), rounded(vy, dtype).reshape(classes, b, c)
     whole = Case(s, vx, vy, np.zeros((d, c)), kept, 1.0, dtype, seed)
-    size = np.linalg.norm(vy) / np.linalg.norm(vx)
-    w = {
-        "zero": lambda: np.zeros((d, c)),
-        "drawn": lambda: rng.normal(size=(d, c)) * size,
-        "solves kept": lambda: solution(whole.part(0, kept)),
-        "solves all": lambda: solution(whole.part(0, None)),
-    }[start]()
+    w = whole.w
+    if start == "drawn":
+        w = rng.normal(size=(d, c)) * np.linalg.norm(vy) / np.linalg.norm(vx)
+    elif start != "zero":
+        w = solution(whole.part(0, kept if start == "solves kept" else None))
     eta = float(rng.uniform(0.1, 1)) / float(s.max()) ** 2 if unit_step else 1.0
     return Case(s, vx, vy, rounded(w, dtype), kept, eta, dtype, seed)
 
@@ -138,10 +137,16 @@ def solution(part: Components) -> np.ndarray:
     return np.asarray(np.linalg.lstsq(part.vx, part.vy, rcond=None)[0])
 
 
-def cases(*, orthonormal: bool, one_removed: bool = False, start: str | None = None) -> Any:
-    """Strategy of functions from a dtype to a drawn `Case`."""
+def cases(
+    *,
+    orthonormal: bool,
+    one_removed: bool = False,
+    start: str | None = None,
+    among: tuple[tuple[int, int, int, int, int], ...] = SHAPES,
+) -> Any:
+    """Strategy of functions from the dtypes that a namespace has to a drawn `Case`."""
     starts = ("zero", "drawn", "solves kept", "solves all") if start is None else (start,)
-    shapes = [s for s in SHAPES if not one_removed or (s[0], s[2]) == (1, 1)]
+    shapes = [s for s in among if not one_removed or (s[0], s[2]) == (1, 1)]
 
     @st.composite
     def drawn(draw: st.DrawFn) -> Any:

@@ -15,6 +15,9 @@ hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=1000, deadline=None, derandomize=True)
 hypothesis.settings.load_profile(os.environ.get("SLIMDC_HYPOTHESIS_PROFILE", "dev"))
 
+# A package of its own: collected, it would be importable, and its entry point known, everywhere.
+collect_ignore = ["third_party"]
+
 NAMESPACES = ("numpy", "array_api_strict", "torch", "jax")
 OPTIONAL = ("torch", "jax")
 

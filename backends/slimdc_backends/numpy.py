@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from slimdc.backend import Array, Scored, Tensors
-from slimdc.errors import InvalidValueError
+from slimdc.errors import InvalidValueError, NumericalError
+from slimdc_backends import cores
 from slimdc_backends.kernels import convolution
 from slimdc_backends.tape import Tape, Var, raw
 
@@ -54,8 +54,11 @@ class NumpyBackend:
         def differentiated(variables: Tensors, *constants: Any) -> tuple[Array, Tensors, Tensors]:
             tape = Tape(xp)
             live = {name: tape.variable(x) for name, x in variables.items()}
-            value, extras = function(live, *constants)
-            gradients = tape.gradients(value, list(live.values()))
+            try:
+                value, extras = function(live, *constants)
+                gradients = tape.gradients(value, list(live.values()))
+            except np.linalg.LinAlgError as error:
+                raise NumericalError("loss", str(error), "a regular matrix") from error
             plain = {name: raw(x) for name, x in extras.items()}
             return raw(value), plain, dict(zip(live, gradients, strict=True))
 
@@ -90,7 +93,8 @@ class NumpyBackend:
         if self._threads is not None:
             yield
             return
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(_cores()) as threads:
+        pool = ThreadPoolExecutor(cores.available())
+        with threadpool_limits(1, user_api="blas"), pool as threads:
             self._threads = threads
             try:
                 yield
@@ -99,7 +103,3 @@ class NumpyBackend:
 
     def _map(self, function: Callable[[slice], Any], parts: Iterable[slice]) -> Iterable[Any]:
         return (map if self._threads is None else self._threads.map)(function, parts)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

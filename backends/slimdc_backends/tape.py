@@ -170,13 +170,16 @@ class Var:
     def __getitem__(self, key: Any) -> Var:
         xp, shape = self.tape.namespace.xp, self.shape
         # An array may name an entry twice, and the gradient below would keep only one of the two.
-        if any(hasattr(part, "shape") for part in (key if isinstance(key, tuple) else (key,))):
+        parts = key if isinstance(key, tuple) else (key,)
+        if any(hasattr(part, "shape") for part in parts):
             message = "the tape has no rule to differentiate indexing by an array; use take"
             raise TypeError(message)
+        # The array API reads new axes but assigns to none.
+        held = tuple(part for part in parts if part is not None) or ...
 
         def scatter(g: Array) -> tuple[Array]:
             out = xp.zeros(shape, dtype=g.dtype, device=self.device)
-            out[key] = g
+            out[held] = xp.reshape(g, out[held].shape)
             return (out,)
 
         return self.tape.record(self.value[key], (self,), scatter)

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from slimdc.backend import Array, Scored, Tensors
-from slimdc.errors import InvalidValueError
+from slimdc.errors import InvalidValueError, NumericalError
+from slimdc_backends import cores
 
 
 class TorchBackend:
@@ -53,10 +54,13 @@ class TorchBackend:
         def differentiated(variables: Tensors, *constants: Any) -> tuple[Array, Tensors, Tensors]:
             with torch.enable_grad():
                 live = {name: x.detach().requires_grad_() for name, x in variables.items()}
-                value, extras = function(live, *constants)
-                gradients = torch.autograd.grad(
-                    value, list(live.values()), allow_unused=True, materialize_grads=True
-                )
+                try:
+                    value, extras = function(live, *constants)
+                    gradients = torch.autograd.grad(
+                        value, list(live.values()), allow_unused=True, materialize_grads=True
+                    )
+                except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
+                    raise NumericalError("loss", str(error), "a regular matrix") from error
             plain = {name: x.detach() for name, x in extras.items()}
             return value.detach(), plain, dict(zip(live, gradients, strict=True))
 
@@ -70,14 +74,22 @@ class TorchBackend:
         """Convolve, rectify and pool; see `slimdc.backend.Backend`."""
         # Both permutations only rename axes: in memory this is PyTorch's channels_last form.
         images = x.permute(0, 3, 1, 2)
-        filters = weight.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+        filters = weight.permute(3, 2, 0, 1)
+        # A single filter has strides of both forms, and PyTorch's float64 kernel refuses one.
+        one = filters.shape[0] == 1
+        form = torch.contiguous_format if one else torch.channels_last
+        filters = filters.contiguous(memory_format=form)
         z = torch.nn.functional.conv2d(images, filters, bias, padding=padding)
         pooled = torch.nn.functional.avg_pool2d(torch.relu(z), 2)
         return pooled.permute(0, 2, 3, 1)
 
     @contextmanager
     def session(self) -> Iterator[None]:
-        """Run without gradients outside `value_and_grad`, and with repeatable algorithms."""
+        """Run without gradients outside `value_and_grad`, repeatably, on all available cores."""
+        # PyTorch splits sums by the number of threads: held at the number of cores, whatever it
+        # was set to, a run repeats to the bit on one machine.
+        threads = torch.get_num_threads()
+        torch.set_num_threads(cores.available())
         strict = torch.are_deterministic_algorithms_enabled()
         warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
         torch.use_deterministic_algorithms(True, warn_only=True)
@@ -86,3 +98,4 @@ class TorchBackend:
                 yield
         finally:
             torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+            torch.set_num_threads(threads)

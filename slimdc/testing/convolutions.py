@@ -1,0 +1,140 @@
+"""Checks of convolution, ReLU and pooling, forward and backward."""
+
+from __future__ import annotations
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from slimdc.backend import Array, Backend, Scored, Tensors
+from slimdc.networks import ConvNet, squared_error
+from slimdc.testing.comparison import Host, Problem, clear_of_kinks, compare, enter, fail
+
+# Images, height, width, channels in and out, filter size, padding: odd sizes, oblong images, and
+# numbers of images that a chunk or a group of chunks does not divide.
+CONVOLUTIONS = (
+    (1, 4, 4, 1, 1, 3, 1),
+    (5, 7, 4, 3, 2, 3, 1),
+    (3, 2, 3, 1, 2, 3, 3),
+    (2, 3, 2, 3, 1, 3, 3),
+    (6, 5, 3, 1, 3, 1, 0),
+    (2, 4, 5, 2, 2, 5, 2),
+    (33, 2, 2, 1, 2, 3, 1),
+)
+
+
+def check_conv_relu_pool(ops: Backend) -> None:
+    """Check values and gradients of `conv_relu_pool` by plain loops and central differences.
+
+    Parameters
+    ----------
+    ops : Backend
+        The backend.
+
+    Raises
+    ------
+    AssertionError
+        If a shape, a dtype or a value differs, or a gradient does.
+
+    Examples
+    --------
+    >>> from slimdc import backend
+    >>> check_conv_relu_pool(backend.get("numpy"))
+    """
+    for case in CONVOLUTIONS:
+        compare(ops, _block(*case), f"conv_relu_pool of {case}")
+
+
+def check_relu_at_zero(ops: Backend) -> None:
+    """Check that the gradient of ReLU at exactly zero is zero.
+
+    Black borders and biases that start at zero make it common, and backends are to agree.
+
+    Parameters
+    ----------
+    ops : Backend
+        The backend.
+
+    Raises
+    ------
+    AssertionError
+        If a gradient flows.
+
+    Examples
+    --------
+    >>> from slimdc import backend
+    >>> check_relu_at_zero(backend.get("numpy"))
+    """
+
+    def function(v: Tensors, x: Array) -> tuple[Array, Tensors]:
+        out = ops.conv_relu_pool(x, v["weight"], v["bias"], 1)
+        return array_namespace(out).sum(out), {}
+
+    weight = np.random.default_rng(0).standard_normal((3, 3, 1, 2)).astype(np.float32)
+    variables = {"weight": weight, "bias": np.zeros(2, np.float32)}
+    zeros = ops.asarray(np.zeros((1, 4, 4, 1), np.float32))
+    _, _, gradients = ops.value_and_grad(function)(enter(ops, variables), zeros)
+    for name, gradient in gradients.items():
+        if ops.to_numpy(gradient).any():
+            fail(f"no gradient in the {name} of rectified zeros", repr(ops.to_numpy(gradient)))
+
+
+def check_convnet_gradients(ops: Backend) -> None:
+    """Check gradients of the ConvNet in its parameters and its images.
+
+    Parameters
+    ----------
+    ops : Backend
+        The backend.
+
+    Raises
+    ------
+    AssertionError
+        If one differs from central differences.
+
+    Examples
+    --------
+    >>> from slimdc import backend
+    >>> check_convnet_gradients(backend.get("numpy"))
+    """
+    network = ConvNet((8, 6, 3), 2, width=2, depth=2)
+    rng = np.random.default_rng(0)
+    y = rng.standard_normal((2, 2))
+
+    def draw() -> Host:
+        parameters = {
+            # Biases that are not zero: rectified values lie clear of the kink.
+            name: x if x.ndim > 1 else rng.standard_normal(x.shape)
+            for name, x in network.draw(rng).items()
+        }
+        return parameters | {"x": rng.standard_normal((2, 8, 6, 3))}
+
+    def build(ops: Backend) -> Scored:
+        def function(v: Tensors, y: Array) -> tuple[Array, Tensors]:
+            return squared_error(network, ops, v, v["x"], y), {}
+
+        return function
+
+    compare(ops, (build, clear_of_kinks(build, draw, (y,)), (y,)), "the ConvNet")
+
+
+def _block(n: int, h: int, w: int, c_in: int, c_out: int, r: int, padding: int) -> Problem:
+    """One block, in a random direction of its output."""
+    rng = np.random.default_rng((n, h, w, c_in, c_out))
+    size = ((h + 2 * padding - r + 1) // 2, (w + 2 * padding - r + 1) // 2)
+    along = rng.standard_normal((n, *size, c_out))
+
+    def draw() -> Host:
+        return {
+            "x": rng.standard_normal((n, h, w, c_in)),
+            "weight": rng.standard_normal((r, r, c_in, c_out)) / r,
+            "bias": rng.standard_normal(c_out),
+        }
+
+    def build(ops: Backend) -> Scored:
+        def function(v: Tensors, direction: Array) -> tuple[Array, Tensors]:
+            out = ops.conv_relu_pool(v["x"], v["weight"], v["bias"], padding)
+            return array_namespace(out).sum(out * direction), {"out": out}
+
+        return function
+
+    return build, clear_of_kinks(build, draw, (along,)), (along,)

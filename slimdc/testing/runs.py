@@ -1,0 +1,147 @@
+"""Checks of what a run rests on: compilation, determinism and sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+from slimdc import losses
+from slimdc.backend import Array, Backend, Tensors
+from slimdc.networks import ConvNet, squared_error
+from slimdc.optimizers import Lamb, retract, tangent
+from slimdc.testing.comparison import FLOATS, VALUE, close, enter, fail, held
+
+
+def check_compile(ops: Backend) -> None:
+    """Check that a compiled function computes what the function does: steps of LAMB on U and V.
+
+    Parameters
+    ----------
+    ops : Backend
+        The backend.
+
+    Raises
+    ------
+    AssertionError
+        If a result differs from NumPy's.
+
+    Examples
+    --------
+    >>> from slimdc import backend
+    >>> check_compile(backend.get("numpy"))
+    """
+
+    def move(v: Tensors, g: Tensors, state: Tensors, count: int, rate: float) -> Tensors:
+        changes, state = Lamb().step(v, g | {"u": tangent(v["u"], g["u"])}, state, count, rate)
+        moved = {"u": retract(v["u"], tangent(v["u"], changes["u"])), "v": v["v"] + changes["v"]}
+        return moved | state
+
+    rng = np.random.default_rng(0)
+    drawn = {"u": rng.standard_normal((2, 4, 3)), "v": rng.standard_normal((2, 3, 5))}
+    slopes = {name: rng.standard_normal(x.shape) for name, x in drawn.items()}
+    drawn["u"] = np.linalg.qr(drawn["u"])[0]
+    compiled = ops.compile(move)
+    for dtype in FLOATS:
+        v, g = ({k: x.astype(dtype) for k, x in part.items()} for part in (drawn, slopes))
+        state = Lamb().start(v)
+        for count in (1, 2):
+            found = compiled(enter(ops, v), enter(ops, g), enter(ops, state), count, 0.1)
+            for name, expected in move(v, g, state, count, 0.1).items():
+                close(ops, found[name], expected, 10 * VALUE[held(ops, dtype)], f"{name} of LAMB")
+
+
+def check_determinism(ops: Backend) -> None:
+    """Check that the same call gives the same bits, in one session and in another.
+
+    Parameters
+    ----------
+    ops : Backend
+        The backend.
+
+    Raises
+    ------
+    AssertionError
+        If a bit differs.
+
+    Examples
+    --------
+    >>> from slimdc import backend
+    >>> check_determinism(backend.get("numpy"))
+    """
+    network = ConvNet((12, 12, 3), 4, width=8, depth=2)
+    rng = np.random.default_rng(0)
+    host = {name: x.astype(np.float32) for name, x in network.draw(rng).items()}
+    host["x"] = rng.standard_normal((37, 12, 12, 3)).astype(np.float32)
+    y = ops.asarray(rng.standard_normal((37, 4)).astype(np.float32))
+
+    def function(v: Tensors, y: Array) -> tuple[Array, Tensors]:
+        features = network.embed(ops, v, v["x"])
+        loss = losses.infinity_order(features, y, 0.5 * features, y, 1e-3)
+        return loss + squared_error(network, ops, v, v["x"], y), {"features": features}
+
+    def bits() -> list[bytes]:
+        value, extras, gradients = ops.value_and_grad(function)(enter(ops, host), y)
+        results = (value, extras["features"], *gradients.values())
+        return [ops.to_numpy(x).tobytes() for x in results]
+
+    with ops.session():
+        runs = [bits(), bits()]
+    with ops.session():
+        runs.append(bits())
+    if any(run != runs[0] for run in runs):
+        fail("the same call to give the same bits", "others")
+
+
+def check_session(ops: Backend) -> None:
+    """Check that a session may be nested, lets errors through, and restores what it held.
+
+    Parameters
+    ----------
+    ops : Backend
+        The backend.
+
+    Raises
+    ------
+    AssertionError
+        If it swallows an error, or leaves numbers of threads other than it found.
+
+    Examples
+    --------
+    >>> from slimdc import backend
+    >>> check_session(backend.get("numpy"))
+    """
+
+    def threads() -> list[Any]:
+        return [(library["filepath"], library["num_threads"]) for library in threadpool_info()]
+
+    def compute() -> None:
+        shapes = ((5, 4, 4, 1), (3, 3, 1, 2), (2,))
+        x, weight, bias = (ops.asarray(np.ones(shape, np.float32)) for shape in shapes)
+        out = ops.conv_relu_pool(x, weight, bias, 1)
+        if ops.to_numpy(out).shape != (5, 2, 2, 2):
+            fail("to compute in and out of sessions", repr(out))
+
+    # Some libraries make their threads when they first compute.
+    compute()
+    before = threads()
+    with ops.session():
+        with ops.session():
+            compute()
+        inside = threads()
+        with ops.session():
+            compute()
+        if threads() != inside:
+            fail("an inner session to leave the outer one as it is", "other numbers of threads")
+    swallowed = True
+    try:
+        with ops.session():
+            raise KeyError
+    except KeyError:
+        swallowed = False
+    if swallowed:
+        fail("session to let errors through", "none")
+    if threads() != before:
+        fail(f"session to restore {before}", repr(threads()))
+    compute()

@@ -1,0 +1,204 @@
+"""The tape differentiates each operation as central differences do, over NumPy and strict arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import array_api_compat.numpy
+import array_api_strict
+import numpy as np
+import pytest
+from differences import central_differences, relative
+from slimdc_backends.tape import Tape, Var, raw
+
+Function = Callable[..., Any]
+
+
+@pytest.fixture(params=[array_api_compat.numpy, array_api_strict], ids=["numpy", "strict"])
+def plain(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def draw(*shapes: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Draw arrays a, b, … with entries of size 1 to 2, which can be divided by."""
+    rng = np.random.default_rng(0)
+    signs = np.array([-1.0, 1.0])
+    return {
+        name: rng.uniform(1, 2, shape) * rng.choice(signs, shape)
+        for name, shape in zip("abc", shapes, strict=False)
+    }
+
+
+# (what is computed, shapes of its operands)
+OPERATIONS: dict[str, tuple[Function, tuple[tuple[int, ...], ...]]] = {
+    "a + b": (lambda xp, a, b: a + b, ((2, 3), (2, 3))),
+    "a + b, broadcast": (lambda xp, a, b: a + b, ((2, 3), (3,))),
+    "a + b, both broadcast": (lambda xp, a, b: a + b, ((2, 1, 3), (4, 1))),
+    "a + 2": (lambda xp, a: a + 2.0, ((2, 3),)),
+    "2 + a": (lambda xp, a: 2.0 + a, ((2, 3),)),
+    "a - b": (lambda xp, a, b: a - b, ((2, 3), (1, 3))),
+    "2 - a": (lambda xp, a: 2.0 - a, ((2, 3),)),
+    "a - 2": (lambda xp, a: a - 2.0, ((2, 3),)),
+    "-a": (lambda xp, a: -a, ((2, 3),)),
+    "a * b": (lambda xp, a, b: a * b, ((2, 3), (2, 3))),
+    "a * b, broadcast": (lambda xp, a, b: a * b, ((3,), (2, 3))),
+    "a * a": (lambda xp, a: a * a, ((2, 3),)),
+    "2 * a": (lambda xp, a: 2.0 * a, ((2, 3),)),
+    "a / b": (lambda xp, a, b: a / b, ((2, 3), (2, 1))),
+    "a / b, broadcast": (lambda xp, a, b: a / b, ((2, 1), (2, 3))),
+    "a / 2": (lambda xp, a: a / 2.0, ((2, 3),)),
+    "2 / a": (lambda xp, a: 2.0 / a, ((2, 3),)),
+    "a ** 3": (lambda xp, a: a**3, ((2, 3),)),
+    "a @ b": (lambda xp, a, b: a @ b, ((2, 3), (3, 4))),
+    "a @ b, batched": (lambda xp, a, b: a @ b, ((5, 2, 3), (5, 3, 4))),
+    "a @ b, left shared": (lambda xp, a, b: a @ b, ((2, 3), (5, 3, 4))),
+    "a @ b, right shared": (lambda xp, a, b: xp.matmul(a, b), ((5, 2, 3), (1, 3, 4))),
+    "a.mT": (lambda xp, a: a.mT, ((5, 2, 3),)),
+    "permute_dims": (lambda xp, a: xp.permute_dims(a, (2, 0, 1)), ((5, 2, 3),)),
+    "reshape": (lambda xp, a: xp.reshape(a, (3, -1)), ((2, 3, 2),)),
+    "sum": (lambda xp, a: xp.sum(a), ((2, 3),)),
+    "sum, axis": (lambda xp, a: xp.sum(a, axis=1), ((2, 3, 4),)),
+    "sum, last axis": (lambda xp, a: xp.sum(a, axis=-1), ((2, 3, 4),)),
+    "sum, axes": (lambda xp, a: xp.sum(a, axis=(-2, 0)), ((2, 3, 4),)),
+    "sum, kept": (lambda xp, a: xp.sum(a, axis=(0, 2), keepdims=True), ((2, 3, 4),)),
+    "take": (lambda xp, a: xp.take(a, INDICES[xp], axis=0), ((4, 3),)),
+    "take, axis": (lambda xp, a: xp.take(a, INDICES[xp], axis=1), ((3, 4, 2),)),
+    "a[:, 0]": (lambda xp, a: a[:, 0], ((2, 3),)),
+    "a[1:, None, ::2]": (lambda xp, a: a[1:, None, ::2], ((3, 4),)),
+    "a[..., 1]": (lambda xp, a: a[..., 1], ((2, 3, 2),)),
+    "solve": (lambda xp, a, b: xp.linalg.solve(a @ a.mT + a @ a.mT, b), ((3, 4), (3, 2))),
+    "solve, not symmetric": (lambda xp, a, b: xp.linalg.solve(a, b), ((3, 3), (3, 2))),
+    "solve, batched": (lambda xp, a, b: xp.linalg.solve(a, b), ((2, 3, 3), (2, 3, 2))),
+    "branches that meet": (lambda xp, a, b: (a + b) * a - a / b, ((2, 3), (2, 3))),
+}
+INDICES: dict[Any, Any] = {}
+
+
+def score(
+    plain: Any, xp: Any, function: Function, operands: list[Any], convert: Callable[[Any], Any]
+) -> Any:
+    """Weigh what an operation computes by numbers of different size, and sum."""
+    INDICES[xp] = plain.asarray([3, 0, 2])
+    out = function(xp, *operands)
+    weights = np.cos(np.arange(float(np.prod(out.shape)))).reshape(out.shape)
+    return xp.sum(out * convert(weights))
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("live", ["all", "first", "last"])
+def test_gradients_are_central_differences(name: str, live: str, plain: Any) -> None:
+    function, shapes = OPERATIONS[name]
+    if live == "last" and plain is array_api_strict and len(shapes) > 1:
+        pytest.skip("a strict array refuses any other kind of operand on its right")
+    host = draw(*shapes)
+    names = list(host)
+    wanted = {"all": names, "first": names[:1], "last": names[-1:]}[live]
+
+    tape = Tape(plain)
+    operands = {
+        k: tape.variable(plain.asarray(x)) if k in wanted else plain.asarray(x)
+        for k, x in host.items()
+    }
+    result = score(plain, tape.namespace, function, list(operands.values()), plain.asarray)
+    found = tape.gradients(result, [operands[k] for k in wanted])
+
+    def value(variables: dict[str, np.ndarray]) -> float:
+        xp = array_api_compat.numpy
+        everything = list((host | variables).values())
+        return float(score(np, xp, function, everything, np.asarray))
+
+    assert np.isclose(float(raw(result)), value({}), rtol=1e-12)
+    expected = central_differences(value, {k: host[k] for k in wanted})
+    for gradient, k in zip(found, wanted, strict=True):
+        assert type(gradient) is type(plain.asarray([1.0]))
+        assert relative(np.asarray(gradient), expected[k]) < 1e-7
+
+
+def test_a_plain_array_or_number_on_the_left_is_recorded() -> None:
+    tape = Tape(array_api_compat.numpy)
+    a = tape.variable(np.array([2.0, 5.0]))
+    left = np.array([3.0, 4.0])
+    for out, slope in (
+        (left + a, [1.0, 1.0]),
+        (left - a, [-1.0, -1.0]),
+        (left * a, [3.0, 4.0]),
+        (left / a, [-0.75, -0.16]),
+        (left[None, :] @ tape.namespace.reshape(a, (2, 1)), [3.0, 4.0]),
+        (np.float64(3.0) * a, [3.0, 3.0]),
+    ):
+        assert isinstance(out, Var)
+        (gradient,) = tape.gradients(tape.namespace.sum(out), [a])
+        assert np.allclose(gradient, slope, rtol=1e-15)
+
+
+def test_a_variable_without_influence_has_a_gradient_of_zero(plain: Any) -> None:
+    tape = Tape(plain)
+    a, b = tape.variable(plain.asarray([1.0, 2.0])), tape.variable(plain.asarray([[3.0]]))
+    gradients = tape.gradients(tape.namespace.sum(a), [a, b])
+    assert np.asarray(gradients[0]).tolist() == [1.0, 1.0]
+    assert np.asarray(gradients[1]).tolist() == [[0.0]]
+
+
+def test_gradients_keep_the_dtype_of_their_variables(plain: Any) -> None:
+    tape = Tape(plain)
+    a = tape.variable(plain.asarray([1.0, 2.0], dtype=plain.float32))
+    wide = tape.variable(plain.asarray([3.0, 4.0], dtype=plain.float64))
+    xp = tape.namespace
+    converted = xp.sum(xp.astype(a, plain.float64) * wide) * 2.0
+    # The sum of a float32 and a float64 number is a float64 one, and so is its gradient.
+    result = xp.sum(a * a) + converted
+    assert result.dtype == plain.float64
+    of_a, of_wide = tape.gradients(result, [a, wide])
+    assert (of_a.dtype, of_wide.dtype) == (plain.float32, plain.float64)
+    assert np.asarray(of_a).tolist() == [2.0 + 6.0, 4.0 + 8.0]
+    assert np.asarray(of_wide).tolist() == [2.0, 4.0]
+
+
+def test_the_narrow_part_of_a_loss_is_differentiated_in_its_own_dtype() -> None:
+    tape = Tape(array_api_compat.numpy)
+    a = tape.variable(np.ones(3, np.float32))
+    seen = []
+
+    def pullback(g: Any) -> tuple[Any]:
+        seen.append(g.dtype)
+        return (g,)
+
+    narrow = tape.record(a.value * 1, (a,), pullback)
+    total = tape.namespace.sum(narrow * narrow) + np.ones((), np.float64)
+    assert total.dtype == np.float64
+    tape.gradients(total, [a])
+    assert seen == [np.float32]
+
+
+def test_gradients_may_be_taken_twice_from_one_record(plain: Any) -> None:
+    tape = Tape(plain)
+    a = tape.variable(plain.asarray([1.0, 2.0]))
+    result = tape.namespace.sum(a * a)
+    for _ in range(2):
+        assert np.asarray(tape.gradients(result, [a])[0]).tolist() == [2.0, 4.0]
+
+
+def test_comparisons_give_plain_arrays(plain: Any) -> None:
+    tape = Tape(plain)
+    a = tape.variable(plain.asarray([1.0, 3.0]))
+    assert np.asarray(a > 2.0).tolist() == [False, True]
+    assert np.asarray(a < tape.variable(plain.asarray([2.0, 2.0]))).tolist() == [True, False]
+
+
+def test_what_has_no_rule_is_refused_by_name(plain: Any) -> None:
+    tape = Tape(plain)
+    a = tape.variable(plain.asarray([1.0, 3.0]))
+    with pytest.raises(TypeError, match="no rule to differentiate 'exp'"):
+        tape.namespace.exp(a)
+    with pytest.raises(TypeError, match="no rule to differentiate 'clip'"):
+        tape.namespace.clip(plain.asarray([1.0]), max=a)
+    with pytest.raises(TypeError, match="indexing by an array"):
+        a[plain.asarray([0, 0])]
+    assert np.asarray(tape.namespace.exp(plain.asarray([0.0]))).tolist() == [1.0]
+
+
+def test_a_variable_tells_what_its_array_is(plain: Any) -> None:
+    value = plain.zeros((2, 3), dtype=plain.float32)
+    a = Tape(plain).variable(value)
+    assert (a.shape, a.ndim, a.dtype, a.device) == ((2, 3), 2, value.dtype, value.device)
