@@ -148,10 +148,14 @@ def distances(
             (x, y), *after = [(network.embed(ops, parameters, x), y) for x, y in sets]
             head = parameters[networks.HEAD]
             found.append(
-                [f for e in after for f in (
-                    float(first_order(*e, x, y, head, "relative")),
-                    float(infinity_order(*e, x, y, 1e-3, "relative")),
-                )]
+                [
+                    f
+                    for e in after
+                    for f in (
+                        float(first_order(*e, x, y, head, "relative")),
+                        float(infinity_order(*e, x, y, 1e-3, "relative")),
+                    )
+                ]
             )
     return np.mean(found, axis=0).tolist()
 

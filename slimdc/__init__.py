@@ -14,6 +14,7 @@ Examples
 (2, 2, 2, 2)
 """
 
+from slimdc import datasets, errors
 from slimdc.certificate import Certificate, certify
 from slimdc.condensing import condense
 from slimdc.evaluation import Evaluation, evaluate
@@ -30,6 +31,8 @@ __all__ = [
     "__version__",
     "certify",
     "condense",
+    "datasets",
+    "errors",
     "evaluate",
     "load",
     "save",

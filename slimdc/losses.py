@@ -18,6 +18,9 @@ from slimdc._array import widest_float
 Array: TypeAlias = Any
 Form: TypeAlias = Literal["printed", "relative"]
 
+# Far below the diagonal of any kernel, and its inverse is finite in float32.
+_FLOOR = 1e-30
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -309,7 +312,8 @@ def _ridge_coefficients(x: Array, y: Array, ridge: float) -> Array:
     n = x.shape[0]
     eye = xp.eye(n, dtype=x.dtype, device=x.device)
     kernel = x @ x.mT
-    return xp.linalg.solve(kernel + eye * (_square(x) * (ridge / n)), _widen(y))
+    # Where every ReLU of a network is dead, K and its trace are 0: the floor makes X†Y 0 as well.
+    return xp.linalg.solve(kernel + eye * (_square(x) * (ridge / n) + _FLOOR), _widen(y))
 
 
 def _widen(x: Array) -> Array:
@@ -319,7 +323,11 @@ def _widen(x: Array) -> Array:
 
 def _distance(after: Array, before: Array, form: Form) -> Array:
     distance = _square(after - before)
-    return distance / _square(before) if form == "relative" else distance
+    if form == "printed":
+        return distance
+    size = _square(before)
+    # A network whose ReLUs are all dead has nothing to be relative to.
+    return distance / array_namespace(size).where(size > 0, size, 1.0)
 
 
 def _square(x: Array) -> Array:

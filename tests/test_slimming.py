@@ -80,11 +80,11 @@ def test_seed_decides_and_repeats_to_the_bit():
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_numpy_keeps_every_bit_with_any_number_of_threads(monkeypatch, threads):
-    from slimdc_backends import numpy as module
+    from slimdc_backends import cores
 
     data = image_set((9, 9, 9))
     expected = slim(data, 3)
-    monkeypatch.setattr(module, "_cores", lambda: threads)
+    monkeypatch.setattr(cores, "available", lambda: threads)
     assert equal(slim(data, 3), expected)
 
 
@@ -106,9 +106,7 @@ def test_torch_keeps_every_bit_with_any_number_of_threads():
 def test_numpy_and_torch_agree_on_the_first_steps():
     pytest.importorskip("torch", reason="torch is not installed")
     data = image_set((8, 8, 8))
-    ours, theirs = (
-        slim(data, 5, steps=5, width=8, backend=name) for name in ("numpy", "torch")
-    )
+    ours, theirs = (slim(data, 5, steps=5, width=8, backend=name) for name in ("numpy", "torch"))
     assert max(relative(getattr(theirs, f), getattr(ours, f)) for f in FACTORS) < 1e-4
 
 
@@ -204,3 +202,19 @@ def test_divergence_is_an_error_not_a_nan():
     settings = SlimSettings(steps=20, rate=1e30, pool=SLIM["default"].pool)
     with pytest.raises(NumericalError):
         slimdc.slim(image_set(), 2, preset=settings, width=4)
+
+
+def test_dead_networks_do_no_harm():
+    """A network that embeds everything at zero has no kernel to invert."""
+
+    class Dead:
+        def draw(self, rng):
+            return networks.MLP(6, 2, width=4).draw(rng)
+
+        def embed(self, ops, parameters, x):
+            return 0.0 * networks.MLP(6, 2, width=4).embed(ops, parameters, x)
+
+    rng = np.random.default_rng(0)
+    pair = rng.standard_normal((20, 6)), np.arange(20) % 2
+    small = slimdc.slim(pair, 2, steps=10, network=Dead())
+    assert np.isfinite(small.arrays()[0]).all()

@@ -1,0 +1,131 @@
+"""Checkpoints: interrupted and resumed runs end as uninterrupted ones, to the bit."""
+
+import numpy as np
+import pytest
+import slimdc
+from slimdc.checkpoint import digest_of
+from slimdc.errors import FileError, InvalidValueError
+
+FACTORS = ("u", "s", "vx", "vy")
+
+
+class Interrupted(Exception):
+    pass
+
+
+def interrupt_at(step):
+    def progress(count, steps, terms):
+        if count >= step:
+            raise Interrupted
+
+    return progress
+
+
+@pytest.fixture
+def pair():
+    rng = np.random.default_rng(0)
+    y = np.arange(24) % 3
+    return rng.standard_normal((24, 8)) + y[:, None], y
+
+
+def slim(pair, **options):
+    return slimdc.slim(pair, 3, **({"steps": 60, "width": 8, "checkpoint_interval": 20} | options))
+
+
+def condense(pair, **options):
+    return slimdc.condense(*pair, 4, **({"steps": 60, "width": 8} | options))
+
+
+def equal(a, b):
+    return all(np.array_equal(getattr(a, f), getattr(b, f)) for f in FACTORS)
+
+
+@pytest.mark.parametrize("job", [slim, condense])
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_resumed_runs_end_as_uninterrupted_ones(pair, tmp_path, job, backend):
+    if backend == "torch":
+        pytest.importorskip("torch", reason="torch is not installed")
+    path = tmp_path / "run"
+    expected_history, history = [], []
+    expected = job(pair, backend=backend, history=expected_history)
+    for step in (10, 30, 50):
+        with pytest.raises(Interrupted):
+            job(
+                pair,
+                backend=backend,
+                checkpoint=path,
+                checkpoint_interval=10,
+                progress=interrupt_at(step),
+            )
+    resumed = job(pair, backend=backend, checkpoint=path, checkpoint_interval=10, history=history)
+    assert equal(resumed, expected)
+    assert history == expected_history
+
+
+def test_a_checkpoint_does_not_change_the_run(pair, tmp_path):
+    assert equal(slim(pair, checkpoint=tmp_path / "run"), slim(pair))
+
+
+def test_a_finished_run_gives_its_result_again(pair, tmp_path):
+    first = slim(pair, checkpoint=tmp_path / "run")
+    steps = []
+    again = slim(pair, checkpoint=tmp_path / "run", progress=lambda *news: steps.append(news))
+    assert equal(first, again)
+    assert steps == []
+
+
+@pytest.mark.parametrize(
+    "changed", [{"seed": 1}, {"steps": 70}, {"width": 9}, {"preset": "paper", "steps": 60}]
+)
+def test_other_arguments_are_refused(pair, tmp_path, changed):
+    slim(pair, checkpoint=tmp_path / "run")
+    before = (tmp_path / "run").read_bytes()
+    with pytest.raises(InvalidValueError, match="^checkpoint: found .* other arguments"):
+        slim(pair, checkpoint=tmp_path / "run", **changed)
+    assert (tmp_path / "run").read_bytes() == before
+
+
+def test_other_data_are_refused(pair, tmp_path):
+    slim(pair, checkpoint=tmp_path / "run")
+    x, y = pair
+    with pytest.raises(InvalidValueError, match="^checkpoint: found"):
+        slim((x + 1e-12, y), checkpoint=tmp_path / "run")
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"\x80\x04pickle"])
+def test_foreign_files_are_refused_and_kept(pair, tmp_path, content):
+    path = tmp_path / "run"
+    path.write_bytes(content)
+    with pytest.raises(FileError):
+        slim(pair, checkpoint=path)
+    assert path.read_bytes() == content
+
+
+def test_a_slimmable_file_is_no_checkpoint(pair, tmp_path):
+    path = tmp_path / "set.safetensors"
+    slimdc.save(slim(pair, steps=0), path)
+    with pytest.raises(FileError, match="a checkpoint of slimdc"):
+        slim(pair, checkpoint=path)
+
+
+def test_a_target_that_cannot_be_written_is_told_before_the_work(pair, tmp_path):
+    steps = []
+    with pytest.raises(FileError):
+        slim(
+            pair,
+            checkpoint=tmp_path / "nowhere" / "run",
+            progress=lambda *news: steps.append(news),
+        )
+    assert steps == []
+
+
+def test_digest_tells_data_from_each_other():
+    one = {"x": np.arange(4.0)}
+    digests = {
+        digest_of(one, "a"),
+        digest_of(one, "b"),
+        digest_of({"y": np.arange(4.0)}, "a"),
+        digest_of({"x": np.arange(4.0).reshape(2, 2)}, "a"),
+        digest_of({"x": np.arange(4)}, "a"),
+    }
+    assert len(digests) == 5
