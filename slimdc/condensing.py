@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from slimdc._array import as_array, like
 from slimdc.assembly import Assembly, network_input
 from slimdc.backend import Array, Backend, Tensors, resolve
 from slimdc.checkpoint import Terms, digest_of
+from slimdc.errors import InvalidValueError, SlimdcWarning
 from slimdc.labels import centred_one_hot
 from slimdc.layout import sample_shape
 from slimdc.losses import orthogonality, performance_matching, skewness
@@ -75,7 +77,7 @@ class RealMatching:
             "performance": performance_matching(targets["x"], targets["y"], features, y, s.ridge)
             / s.batch,
             "skew": skewness(factors["s"]),
-            "ortho": orthogonality(*self.assembly.stacked_bases(factors)),
+            "ortho": orthogonality(*self.assembly.stacked_bases(factors), centred=s.centred),
         }
         return parts["performance"] + parts["skew"] * s.skew + parts["ortho"] * s.ortho, parts
 
@@ -150,6 +152,11 @@ def condense(
     NumericalError
         If training leaves the finite numbers.
 
+    Warns
+    -----
+    SlimdcWarning
+        If some classes have fewer than ``ipc`` samples.
+
     Notes
     -----
     The paper trains its own sets ("Ours RT") with this objective; its Sec. 3.5 and 4.1 leave the
@@ -216,10 +223,15 @@ def _start(
     layout: str,
 ) -> SlimmableDataset:
     """Take random real samples as the set: all of a class that has fewer than ``ipc``."""
-    members = [np.flatnonzero(classes == c) for c in range(int(classes.max()) + 1)]
-    drawn = np.concatenate(
-        [rng.choice(m, min(ipc, m.size), replace=False) for m in members if m.size]
-    )
+    members = [np.flatnonzero(classes == c) for c in np.unique(classes)]
+    sizes = [m.size for m in members]
+    if ipc > max(sizes):
+        raise InvalidValueError("ipc", str(ipc), f"at most {max(sizes)}, the largest class's size")
+    if ipc > min(sizes):
+        warnings.warn(
+            f"ipc is {ipc}: classes of fewer samples give them all", SlimdcWarning, stacklevel=3
+        )
+    drawn = np.concatenate([rng.choice(m, min(ipc, m.size), replace=False) for m in members])
     return SlimmableDataset.from_arrays(
         x[drawn], classes[drawn], layout=layout, preprocessing=preprocessing
     )

@@ -13,7 +13,7 @@ from slimdc._array import dtype_name
 from slimdc.assembly import Assembly, factors_of, network_input
 from slimdc.backend import Array, Backend, Tensors, resolve
 from slimdc.errors import NumericalError
-from slimdc.networks import Network, build, predict, squared_error
+from slimdc.networks import Network, build, fresh, predict, squared_error
 from slimdc.opening import Openable, open_real, open_set
 from slimdc.optimizers import Adam, cosine
 from slimdc.parameterization import SlimmableDataset
@@ -189,8 +189,7 @@ def _train(
     steps: int,
     settings: EvaluationSettings,
 ) -> Tensors:
-    dtype = dtype_name(x)
-    parameters = {k: ops.asarray(p.astype(dtype)) for k, p in network.draw(rng).items()}
+    parameters = fresh(network, ops, rng, dtype_name(x))
     adam = Adam()
     moments = adam.start(parameters)
     samples = x.shape[0]

@@ -313,7 +313,7 @@ def _ridge_coefficients(x: Array, y: Array, ridge: float) -> Array:
     eye = xp.eye(n, dtype=x.dtype, device=x.device)
     kernel = x @ x.mT
     # Where every ReLU of a network is dead, K and its trace are 0: the floor makes X†Y 0 as well.
-    return xp.linalg.solve(kernel + eye * (_square(x) * (ridge / n) + _FLOOR), _widen(y))
+    return xp.linalg.solve(kernel + (_square(x) * (ridge / n) + _FLOOR) * eye, _widen(y))
 
 
 def _widen(x: Array) -> Array:
@@ -327,7 +327,8 @@ def _distance(after: Array, before: Array, form: Form) -> Array:
         return distance
     size = _square(before)
     # A network whose ReLUs are all dead has nothing to be relative to.
-    return distance / array_namespace(size).where(size > 0, size, 1.0)
+    alive = array_namespace(size).astype(size > 0, size.dtype)
+    return distance / (size + (1.0 - alive))
 
 
 def _square(x: Array) -> Array:

@@ -218,6 +218,20 @@ def build(
     )
 
 
+def fresh(network: Network, ops: Backend, rng: np.random.Generator, dtype: str) -> Tensors:
+    """Draw a network's initial parameters onto a backend, in a dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from slimdc import backend
+    >>> drawn = fresh(MLP(5, 3), backend.get("numpy"), np.random.default_rng(0), "float32")
+    >>> drawn[HEAD].dtype, drawn[HEAD].shape
+    (dtype('float32'), (256, 3))
+    """
+    return {name: ops.asarray(x.astype(dtype)) for name, x in network.draw(rng).items()}
+
+
 def predict(parameters: Tensors, features: Array) -> Array:
     """Apply the linear head to features (n, f): predictions (n, c)."""
     return features @ parameters[HEAD] + parameters[HEAD_BIAS]

@@ -83,6 +83,8 @@ def open_real(
     if found != shape:
         raise InvalidValueError(name, f"samples of shape {found}", f"samples of shape {shape}")
     host = np.asarray(preprocessing.apply(host.reshape(-1, *shape), layout))
+    if host.dtype != np.float64:
+        host = host.astype(np.float32, copy=False)
     if not np.isfinite(host).all():
         raise InvalidValueError(name, "values that are not finite", "finite samples")
     return host, classes

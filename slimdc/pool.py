@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from slimdc.backend import Array, Backend, Tensors
-from slimdc.networks import Network, squared_error
+from slimdc.networks import Network, fresh, squared_error
 from slimdc.optimizers import Adam
 from slimdc.settings import PoolSettings
 
@@ -98,10 +98,7 @@ class NetworkPool:
                     tensors[name] = self._ops.asarray(state[f"{i}.{kind}.{name}"])
 
     def _bear(self, i: int) -> None:
-        drawn = self.network.draw(self._rng)
-        self._parameters[i] = {
-            name: self._ops.asarray(x.astype(self._dtype)) for name, x in drawn.items()
-        }
+        self._parameters[i] = fresh(self.network, self._ops, self._rng, self._dtype)
         self._moments[i] = self._adam.start(self._parameters[i])
         self._counts[i] = 0
 

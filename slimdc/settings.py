@@ -61,6 +61,8 @@ class SlimSettings:
         Form of Eqs. 6 and 7.
     ridge : float
         λ of the pseudo-inverse, relative to the kernel's mean diagonal.
+    centred : bool
+        True takes Eq. 12's label term on the c − 1 dimensions of labels that sum to zero.
     pool : PoolSettings
         The networks.
 
@@ -76,6 +78,7 @@ class SlimSettings:
     weights: Weights = field(default_factory=Weights)
     form: Form = "relative"
     ridge: float = 1e-3
+    centred: bool = False
     pool: PoolSettings = field(default_factory=PoolSettings)
 
 
@@ -97,6 +100,8 @@ class CondenseSettings:
         Weights of Eqs. 11 and 12 beside Eq. 1, which is averaged over the batch.
     ridge : float
         λ of the pseudo-inverse, relative to the kernel's mean diagonal.
+    centred : bool
+        True takes Eq. 12's label term on the c − 1 dimensions of labels that sum to zero.
     pool : PoolSettings
         The networks.
 
@@ -113,6 +118,7 @@ class CondenseSettings:
     skew: float = 1e-2
     ortho: float = 1e-4
     ridge: float = 1e-3
+    centred: bool = False
     pool: PoolSettings = field(default_factory=PoolSettings)
 
 

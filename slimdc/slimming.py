@@ -58,7 +58,9 @@ class Matching:
             "first": first_order(*pair, parameters[HEAD], form),
             "infinity": infinity_order(*pair, ridge, form),
             "skew": skewness(factors["s"]),
-            "ortho": orthogonality(*self.assembly.stacked_bases(factors)),
+            "ortho": orthogonality(
+                *self.assembly.stacked_bases(factors), centred=self.settings.centred
+            ),
         }
         return weighted_sum(parts, self.settings.weights), parts
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from slimdc.assembly import Assembly, factors_of, finished
 from slimdc.backend import Array, Backend, Tensors
@@ -113,8 +114,8 @@ class Trainer:
         )
         x, y = extras.pop("x"), extras.pop("y")
         if x.shape[0] > NETWORK_BATCH:
-            chosen = self._rng.choice(x.shape[0], NETWORK_BATCH, replace=False)
-            x, y = x[chosen], y[chosen]
+            drawn = self._rng.choice(x.shape[0], NETWORK_BATCH, replace=False)
+            x, y = (array_namespace(v).take(v, self._ops.asarray(drawn), axis=0) for v in (x, y))
         self._pool.train(i, x, y)
         return extras
 

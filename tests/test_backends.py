@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import slimdc_backends.numpy
 from conftest import library
+from slimdc_backends import cores
 from slimdc_backends.numpy import NumpyBackend
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -185,7 +185,7 @@ BROKEN = (
     (ReadsMemoryInItsOrder, "check_arrays", "values to survive"),
     (ForgetsTheBias, "check_conv_relu_pool", "conv_relu_pool of"),
     (PadsTooMuch, "check_conv_relu_pool", "shape"),
-    (Correlates, "check_conv_relu_pool", "out within"),
+    (Correlates, "check_conv_relu_pool", "conv_relu_pool of"),
     (one_percent_off("weight"), "check_conv_relu_pool", "in weight"),
     (one_percent_off("bias"), "check_conv_relu_pool", "in bias"),
     (altered(lambda _, g: g + 0.5), "check_relu_at_zero", "no gradient"),
@@ -231,9 +231,9 @@ def test_numpy_gives_the_same_bits_on_any_number_of_threads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     runs = []
-    for cores in (1, 2, 3):
-        monkeypatch.setattr(slimdc_backends.numpy, "_cores", lambda cores=cores: cores)
-        with threadpool_limits(cores):
+    for threads in (1, 2, 3):
+        monkeypatch.setattr(cores, "available", lambda threads=threads: threads)
+        with threadpool_limits(threads):
             runs.append(network_bits(NumpyBackend()))
     assert runs[1] == runs[0]
     assert runs[2] == runs[0]
@@ -345,13 +345,13 @@ def test_auto_refuses_arrays_that_no_backend_computes_on() -> None:
     strict = library("array_api_strict")
     x, y = small_set()
     with pytest.raises(MissingBackendError, match="arrays of array_api_strict"):
-        slimdc.slim((strict.asarray(x), y), 1, steps=1)
+        slimdc.slim((strict.asarray(x), y.tolist()), 1, steps=1)
 
 
 def test_jax_arrays_need_a_backend_by_name_and_come_back_as_jax_arrays() -> None:
     jax = library("jax")
     x, y = small_set()
-    data = slimdc.SlimmableDataset.from_arrays(jax.numpy.asarray(x.astype(np.float32)), y)
+    data = slimdc.SlimmableDataset.from_arrays(jax.numpy.asarray(x, dtype="float32"), y.tolist())
     with pytest.raises(MissingBackendError, match="'auto' with arrays of jax"):
         slimdc.slim(data, 1, steps=1)
     small = slimdc.slim(data, 1, steps=1, backend="numpy", width=4)
@@ -364,7 +364,7 @@ def test_torch_tensors_come_back_from_numpy_as_torch_tensors() -> None:
     torch = library("torch")
     x, y = small_set()
     for name in ("numpy", "torch"):
-        small = slimdc.slim((torch.tensor(x), y), 1, steps=1, backend=name, width=4)
+        small = slimdc.slim((torch.tensor(x), y.tolist()), 1, steps=1, backend=name, width=4)
         assert isinstance(small.vx, torch.Tensor)
         assert small.vx.dtype == torch.float64
 

@@ -133,6 +133,8 @@ def _block(n: int, h: int, w: int, c_in: int, c_out: int, r: int, padding: int) 
     def build(ops: Backend) -> Scored:
         def function(v: Tensors, direction: Array) -> tuple[Array, Tensors]:
             out = ops.conv_relu_pool(v["x"], v["weight"], v["bias"], padding)
+            if tuple(out.shape) != along.shape:
+                fail(f"conv_relu_pool to give shape {along.shape}", f"shape {tuple(out.shape)}")
             return array_namespace(out).sum(out * direction), {"out": out}
 
         return function

@@ -60,9 +60,10 @@ class ThirdPartyBackend:
         ops = x.__array_namespace__()
         n, h, w, channels = x.shape
         r, grown = weight.shape[0], (h + 2 * padding, w + 2 * padding)
-        x = xp.eye(grown[0], h, k=-padding, dtype=x.dtype) @ ops.reshape(x, (n, h, w * channels))
+        x = ops.reshape(x, (n, h, w * channels))
+        x = ops.matmul(xp.eye(grown[0], h, k=-padding, dtype=x.dtype), x)
         x = ops.reshape(x, (n * grown[0], w, channels))
-        x = xp.eye(grown[1], w, k=-padding, dtype=x.dtype) @ x
+        x = ops.matmul(xp.eye(grown[1], w, k=-padding, dtype=x.dtype), x)
         x = ops.reshape(x, (n, *grown, channels))
         rows, columns = grown[0] - r + 1, grown[1] - r + 1
         z = bias
