@@ -62,9 +62,10 @@ def test_check_backend_runs_every_check(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_reference_conforms_but_for_the_kink() -> None:
-    for check in CHECKS:
-        if check not in ("check_relu_at_zero", "check_device"):
-            getattr(testing, check)(testing.ReferenceBackend())
+    testing.check_device(testing.ReferenceBackend)
+    # Central differences of the larger network of `check_determinism` would take an hour.
+    for check in set(CHECKS) - {"check_relu_at_zero", "check_device", "check_determinism"}:
+        getattr(testing, check)(testing.ReferenceBackend())
 
 
 class KeepsTheCallersMemory(NumpyBackend):
