@@ -54,7 +54,8 @@ class Backend(Protocol):
         """Differentiate ``function(variables, *constants) -> (scalar, extras)`` in its variables.
 
         The result maps the same arguments to ``(scalar, extras, gradients)``; ``gradients`` has
-        the names, shapes and dtypes of ``variables``.
+        the names, shapes and dtypes of ``variables``. A solution that does not exist is a
+        NumericalError or not finite.
         """
         ...
 
@@ -67,7 +68,8 @@ class Backend(Protocol):
 
         Shapes: x (n, h, w, c_in), weight (r, r, c_in, c_out), bias (c_out,); the result is
         (n, h' // 2, w' // 2, c_out) with h' = h + 2 * padding - r + 1, likewise w'. A last odd row
-        or column of the convolution's output is dropped, as frameworks do.
+        or column of the convolution's output is dropped, as frameworks do. The gradient of the
+        rectifier at exactly zero is zero.
         """
         ...
 

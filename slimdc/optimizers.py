@@ -120,7 +120,9 @@ class Lamb:
             own, other = _norm(parameters[name]), _norm(direction)
             neither_zero = (own > 0) & (other > 0)
             safe = xp.where(other > 0, other, xp.ones_like(other))
-            changes[name] = direction * (xp.where(neither_zero, own / safe, xp.ones_like(other)) * rate)
+            changes[name] = direction * (
+                xp.where(neither_zero, own / safe, xp.ones_like(other)) * rate
+            )
         return changes, state
 
 

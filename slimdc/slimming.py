@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from slimdc._array import dtype_name, like
 from slimdc.assembly import Assembly, factors_of
 from slimdc.backend import Array, Backend, Tensors, resolve
 from slimdc.checkpoint import Terms, digest_of
+from slimdc.errors import InvalidValueError
 from slimdc.losses import first_order, infinity_order, orthogonality, skewness, weighted_sum
 from slimdc.networks import HEAD, Network, build
 from slimdc.opening import Openable, open_set
@@ -75,6 +78,7 @@ def slim(
     network: str | Network = "auto",
     width: int | None = None,
     preset: str | SlimSettings = "default",
+    samples: Literal["keep", "match"] = "keep",
     progress: Progress = None,
     history: list[Terms] | None = None,
     checkpoint: str | Path | None = None,
@@ -84,7 +88,7 @@ def slim(
 
     Components beyond the k most significant of each class are dropped (Prop. 1); then, unless
     ``steps`` is 0, the rest is trained so that networks learn from it what they learned from the
-    whole set (Algorithm 1, Eq. 13). All samples stay: k counts what is stored.
+    whole set (Algorithm 1, Eq. 13). By default all samples stay: k counts what is stored.
 
     Parameters
     ----------
@@ -106,6 +110,9 @@ def slim(
         Width of the networks; the preset's where None.
     preset : {"default", "paper"} or SlimSettings
         All other settings.
+    samples : {"keep", "match"}
+        ``"match"`` leaves each class as many samples as components, U = I: the rows of ΣV. They
+        lie far from the data at first, so that this needs training.
     progress : callable, bool or None
         A callable is given (count, steps, terms); None shows a bar on terminals.
     history : list, optional
@@ -156,6 +163,10 @@ def slim(
     rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
     settings = chosen(SLIM, preset, SlimSettings, steps=steps, width=width)
     after = before.truncate(k)
+    if samples == "match":
+        after = _matched(after)
+    elif samples != "keep":
+        raise InvalidValueError("samples", repr(samples), "'keep' or 'match'")
     if settings.steps == 0:
         return after
     ops = resolve(backend, before.u)
@@ -182,6 +193,28 @@ def slim(
         ops,
         rng,
         Watch(progress, history, checkpoint, checkpoint_interval),
-        digest_of(whole, f"slim {before} {k} {seed} {settings} {architecture} {ops.name}"),
+        digest_of(
+            whole, f"slim {before} {k} {samples} {seed} {settings} {architecture} {ops.name}"
+        ),
         f"slim to {k}",
+    )
+
+
+def _matched(data: SlimmableDataset) -> SlimmableDataset:
+    """Give a set as many samples as components: U = I."""
+    width = data.components_per_class
+    held = data.components[: data.u.shape[0]]
+    u = np.stack([np.diag(np.arange(width) < k) for k in held]).astype(dtype_name(data.u))
+    return SlimmableDataset.from_factors(
+        like(u, data.u),
+        data.s,
+        data.vx,
+        data.vy,
+        shape=data.shape,
+        layout=data.layout,
+        preprocessing=data.preprocessing,
+        labels=data.labels,
+        samples=data.components,
+        components=data.components,
+        dtype=data.dtype,
     )

@@ -1,19 +1,17 @@
-"""Every backend passes the public checks, the checks catch what is wrong, and the registry finds them."""
+"""Backends pass the public checks, the checks catch what is wrong, and the registry finds both."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import library
-from slimdc_backends import cores
-from slimdc_backends.numpy import NumpyBackend
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import slimdc
@@ -21,6 +19,8 @@ from slimdc import backend, testing
 from slimdc.backend import Array, Backend, BackendFactory, Scored, Tensors
 from slimdc.errors import InvalidValueError, MissingBackendError
 from slimdc.networks import ConvNet, squared_error
+from slimdc_backends import cores
+from slimdc_backends.numpy import NumpyBackend
 
 THIRD_PARTY = Path(__file__).parent / "third_party"
 CHECKS = [name for name in testing.__all__ if name.startswith("check_") and name != "check_backend"]
@@ -159,10 +159,8 @@ class KeepsThreads(NumpyBackend):
 class SwallowsErrors(NumpyBackend):
     @contextmanager
     def session(self) -> Iterator[None]:
-        try:
+        with suppress(KeyError):
             yield
-        except KeyError:
-            pass
 
 
 class CannotNest(NumpyBackend):
@@ -275,7 +273,7 @@ def small_set() -> tuple[np.ndarray, np.ndarray]:
 def test_the_registry_knows_the_built_in_backends() -> None:
     assert backend.names()[:2] == ("numpy", "torch")
     assert "thirdparty" not in backend.names()
-    with pytest.raises(MissingBackendError, match="backend: found 'thirdparty'.*'numpy'"):
+    with pytest.raises(MissingBackendError, match=r"backend: found 'thirdparty'.*'numpy'"):
         backend.get("thirdparty")
 
 

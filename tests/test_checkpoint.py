@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 import slimdc
 from slimdc.checkpoint import digest_of
 from slimdc.errors import FileError, InvalidValueError

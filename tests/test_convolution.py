@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from differences import relative
+
 from slimdc_backends.kernels import convolution
 from slimdc_backends.kernels.convolution import CHUNK, GROUPS
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 import slimdc
 from slimdc import backend, datasets, networks
 from slimdc.assembly import Assembly, factors_of
@@ -133,6 +134,19 @@ def test_networks_and_losses_see_no_padding():
     assert vy.shape == (15, 3)
 
 
+@pytest.mark.parametrize("steps", [0, 10])
+def test_samples_can_match_components(steps):
+    data = image_set((2, 5, 7))
+    with pytest.warns(SlimdcWarning):
+        small = slim(data, 4, steps=steps, samples="match")
+    assert small.samples == small.components == (2, 4, 4)
+    if steps == 0:
+        expected = np.concatenate(
+            [data.s[c, :k, None] * data.vx[c, :k] for c, k in enumerate(small.components)]
+        )
+        np.testing.assert_allclose(small.arrays()[0].reshape(10, -1), expected, rtol=1e-6)
+
+
 def test_shared_u_and_s_stay_shared():
     rng = np.random.default_rng(0)
     u = np.linalg.qr(rng.standard_normal((5, 3)))[0][None]
@@ -183,6 +197,7 @@ def test_k_no_int(k):
         ("steps", 1.5, TypeError),
         ("width", 0, ValueError),
         ("preset", "fast", ValueError),
+        ("samples", "half", ValueError),
         ("network", "resnet", ValueError),
         ("network", "mlp", ValueError),
         ("backend", "tensorflow", ImportError),

@@ -1,4 +1,4 @@
-"""The tape differentiates each operation as central differences do, over NumPy and strict arrays."""
+"""The tape differentiates as central differences do, over NumPy and array-api-strict."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import array_api_strict
 import numpy as np
 import pytest
 from differences import central_differences, relative
+
 from slimdc_backends.tape import Tape, Var, raw
 
 Function = Callable[..., Any]

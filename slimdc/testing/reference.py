@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slimdc.backend import Array, Scored, Tensors
-from slimdc.errors import InvalidValueError
+from slimdc.errors import InvalidValueError, NumericalError
 
 # Losses here are of size 1 and smooth over a few tenths: errors of h² and of eps / h are like.
 STEP = 1e-5
@@ -75,7 +75,10 @@ class ReferenceBackend:
         """Differentiate by central differences in float64, one entry at a time."""
 
         def differentiated(variables: Tensors, *constants: Any) -> tuple[Array, Tensors, Tensors]:
-            value, extras = function(dict(variables), *constants)
+            try:
+                value, extras = function(dict(variables), *constants)
+            except np.linalg.LinAlgError as error:
+                raise NumericalError("loss", str(error), "a regular matrix") from error
             wide = {name: np.array(x, dtype=np.float64) for name, x in variables.items()}
             gradients = {}
             for name, x in wide.items():

@@ -11,10 +11,10 @@ from typing import Any
 
 import array_api_strict as xp
 import numpy as np
-from slimdc_backends.tape import Tape, raw
 
 from slimdc.backend import Array, Scored, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
+from slimdc_backends.tape import Tape, raw
 
 
 class ThirdPartyBackend:
