@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
 import slimdc
 from slimdc import backend, networks
 from slimdc.assembly import Assembly, factors_of
@@ -42,6 +43,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=32)
     args = parser.parse_args()
     args.runs.mkdir(parents=True, exist_ok=True)
+    keep_arguments(args)
     real = fashion_mnist(args.root)
     for seed in args.seeds:
         one_seed(seed, real, args)
@@ -105,13 +107,26 @@ def one_seed(seed: int, real: RealDataset, args: argparse.Namespace) -> None:
             ),
         )
         test(f"based {k}", based)
-        figures.fill(f"distances {k}", lambda free=free, based=based: distances(full, free, based))
+        figures.fill(
+            f"distances {k}",
+            lambda free=free, based=based: distances(full, free, based, args.width),
+        )
     drawn = np.concatenate(
         [rng.choice(np.flatnonzero(real.y_train == c), 10, replace=False) for c in range(10)]
     )
     images = full.preprocessing.apply(real.x_train[drawn][..., None], "channels_last")
     test("real 10", (images, real.y_train[drawn]))
     test("full 10", full)
+
+
+def keep_arguments(args: argparse.Namespace) -> None:
+    """Refuse a folder whose figures were made with other arguments."""
+    names = ("condense_steps", "slim_steps", "steps", "networks", "width")
+    mine = {name: getattr(args, name) for name in names}
+    path = args.runs / "arguments.json"
+    if path.exists() and json.loads(path.read_text()) != mine:
+        raise SystemExit(f"{path}: found {path.read_text()}, expected {json.dumps(mine)}")
+    path.write_text(json.dumps(mine))
 
 
 class Figures:
@@ -133,18 +148,20 @@ class Figures:
 
 
 def distances(
-    full: slimdc.SlimmableDataset, free: slimdc.SlimmableDataset, based: slimdc.SlimmableDataset
+    full: slimdc.SlimmableDataset,
+    free: slimdc.SlimmableDataset,
+    based: slimdc.SlimmableDataset,
+    width: int,
 ) -> list[float]:
     """Relative Eqs. 6 and 7 on unseen networks: of the learning-free, then of the trained set."""
     ops = backend.get("numpy")
-    network = networks.ConvNet((28, 28, 1), 10, width=32)
+    network = networks.ConvNet((28, 28, 1), 10, width=width)
     rng = np.random.default_rng(10**6)
     found = []
     sets = [Assembly.of(s, ops).samples(factors_of(s)) for s in (full, free, based)]
     with ops.session():
         for _ in range(UNSEEN_NETWORKS):
-            drawn = network.draw(rng)
-            parameters = {name: x.astype(np.float32) for name, x in drawn.items()}
+            parameters = networks.fresh(network, ops, rng, "float32")
             (x, y), *after = [(network.embed(ops, parameters, x), y) for x, y in sets]
             head = parameters[networks.HEAD]
             found.append(

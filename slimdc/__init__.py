@@ -1,4 +1,4 @@
-"""Slimmable dataset condensation on NumPy, CuPy, JAX or PyTorch arrays.
+"""Slimmable dataset condensation on NumPy, PyTorch or JAX arrays.
 
 A condensed dataset is a few synthetic samples that train a network nearly as well as the real
 data. slimdc makes such a set smaller from the set alone: at once, or better with training, with

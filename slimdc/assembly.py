@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from array_api_compat import array_namespace
+from threadpoolctl import threadpool_limits
 
 from slimdc._array import like, to_numpy
 from slimdc.backend import Array, Backend, Tensors
+from slimdc.errors import NumericalError
+from slimdc.factors import NAMES
+from slimdc.networks import Network, build, verified
 from slimdc.parameterization import SlimmableDataset, reconstruct
+from slimdc.selection import largest_components
 
 Host: TypeAlias = dict[str, np.ndarray]
 
-FACTORS = ("u", "s", "vx", "vy")
+
+class NetworkSize(Protocol):
+    """The part of any settings that says how large a network is."""
+
+    @property
+    def width(self) -> int: ...  # noqa: D102
+    @property
+    def depth(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -49,7 +61,7 @@ class Assembly:
 
     def samples(self, factors: Tensors) -> tuple[Array, Array]:
         """Compute Eq. 8: samples as networks take them, and labels (N, c)."""
-        x, y = reconstruct(*(factors[name] for name in FACTORS))
+        x, y = reconstruct(*(factors[name] for name in NAMES))
         x, y = _stack(x, self.rows), _stack(y, self.rows)
         return network_input(x, self.shape, self.layout), y
 
@@ -67,9 +79,19 @@ def network_input(x: Array, shape: tuple[int, ...], layout: str) -> Array:
     return xp.permute_dims(x, (0, 2, 3, 1)) if layout == "channels_first" else x
 
 
+def network_for(
+    network: str | Network, data: SlimmableDataset, size: NetworkSize, ops: Backend
+) -> Network:
+    """Make the network that a caller named for a set, or check the one that was given."""
+    outputs = int(data._factors()[3].shape[2])
+    made = build(network, data.shape, data.layout, outputs, width=size.width, depth=size.depth)
+    sample = network_input(np.zeros((1, *data.shape), np.float32), data.shape, data.layout)
+    return verified(made, sample, outputs, ops)
+
+
 def factors_of(data: SlimmableDataset) -> Host:
     """Copy the factors of a set to the host, by name."""
-    return {name: to_numpy(x) for name, x in zip(FACTORS, data._factors(), strict=True)}
+    return {name: to_numpy(x) for name, x in zip(NAMES, data._factors(), strict=True)}
 
 
 def finished(factors: Tensors, data: SlimmableDataset, ops: Backend) -> SlimmableDataset:
@@ -78,16 +100,16 @@ def finished(factors: Tensors, data: SlimmableDataset, ops: Backend) -> Slimmabl
     U is made orthonormal to the last bit of its dtype, significances become positive (their signs
     go into V) and components are sorted by them, each class or all classes at once.
     """
-    u, s, vx, vy = (ops.to_numpy(factors[name]) for name in FACTORS)
-    p, values, q = np.linalg.svd(u.astype(np.float64), full_matrices=False)
-    # Padding has singular values of zero; the others are 1 to rounding.
-    u = ((p * (values > 0.5)[:, None, :]) @ q).astype(u.dtype)
+    u, s, vx, vy = (ops.to_numpy(factors[name]) for name in NAMES)
+    if not all(np.isfinite(x).all() for x in (u, s, vx, vy)):
+        raise NumericalError("training", "factors that are not finite", "finite factors")
+    with threadpool_limits(1, user_api="blas"):  # the same bits on any number of cores
+        p, values, q = np.linalg.svd(u.astype(np.float64), full_matrices=False)
+        # Padding has singular values of zero; the others are 1 to rounding.
+        u = ((p * (values > 0.5)[:, None, :]) @ q).astype(u.dtype)
     sign = np.where(s < 0, -1, 1).astype(s.dtype)[:, :, None]
-    order = np.argsort(-np.abs(s), axis=1, kind="stable")[:, :, None]
-    u = np.take_along_axis(u, order.swapaxes(1, 2), axis=2)
-    vx, vy = (np.take_along_axis(v * sign, order, axis=1) for v in (vx, vy))
-    s = np.take_along_axis(np.abs(s), order[:, :, 0], axis=1)
-    return data.with_factors(*(like(x, data.u) for x in (u, s, vx, vy)))
+    sorted_factors = largest_components(u, np.abs(s), vx * sign, vy * sign, s.shape[1])
+    return data.with_factors(*(like(x, data._factors()[0]) for x in sorted_factors))
 
 
 def _held(counts: tuple[int, ...], width: int, ops: Backend) -> Array | None:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
-from array_api_compat import device
 
-from slimdc._array import namespace
-from slimdc.errors import InvalidValueError, MissingBackendError
+from slimdc._array import library_of
+from slimdc.errors import InvalidTypeError, InvalidValueError, MissingBackendError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -206,6 +205,8 @@ def resolve(name: str, array: Array) -> Backend:
 
     Raises
     ------
+    InvalidTypeError
+        If the name is no str.
     MissingBackendError
         As `get`; with ``"auto"`` also where no backend computes on the array's library.
 
@@ -215,7 +216,9 @@ def resolve(name: str, array: Array) -> Backend:
     >>> resolve("auto", np.zeros(3)).name
     'numpy'
     """
-    library, device = _home(array)
+    if not isinstance(name, str):
+        raise InvalidTypeError("backend", repr(name), "the name of a backend")
+    library, device = library_of(array)
     if name != "auto":
         return get(name, device if name == library else None)
     if library not in names():
@@ -239,9 +242,3 @@ def _third_parties() -> dict[str, EntryPoint]:
                 "a name of its own",
             )
     return found
-
-
-def _home(array: Array) -> tuple[str, str]:
-    """Name an array's library as backends do, and its device as the library does."""
-    library = namespace(array).__name__.removeprefix("array_api_compat.").partition(".")[0]
-    return library, str(device(array))

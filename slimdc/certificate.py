@@ -89,11 +89,17 @@ def certify(
         step = rate * loss_gradient(old, head)
         solution = _solution(old, independent[0], eps)
         if cut and full_rank:
-            first, last = _exact(cut, head, rate)
+            first = _first_order(cut, head, rate)
+            last = _infinity_order(cut)
             ratio = float(bounds.kept_ratio(*cut))
             found = _bounds(cut, classes, head, rate, eps, first, last, (step, solution))
         else:
-            first = _norms(step - rate * loss_gradient(new, head))
+            # The removed components are the difference: no digits are lost by subtracting.
+            first = (
+                _first_order(cut, head, rate)
+                if cut
+                else _norms(step - rate * loss_gradient(new, head))
+            )
             last = _norms(solution - _solution(new, independent[1], eps))
             ratio, found = None, ()
     distances = [Distance(*first, _norms(step)[0]), Distance(*last, _norms(solution)[0])]
@@ -112,15 +118,16 @@ def certify(
     )
 
 
-def _exact(cut: Split, w: Matrix, eta: float) -> tuple[tuple[float, float], tuple[float, float]]:
-    first, last = (
-        [
-            float(bounds.first_order_distance(cut.removed, w, eta=eta, norm=norm)),
-            float(bounds.infinity_order_distance(*cut, norm=norm)),
-        ]
-        for norm in ("frobenius", "spectral")
-    )
-    return (first[0], last[0]), (first[1], last[1])
+def _first_order(cut: Split, w: Matrix, eta: float) -> tuple[float, float]:
+    frobenius = bounds.first_order_distance(cut.removed, w, eta=eta, norm="frobenius")
+    spectral = bounds.first_order_distance(cut.removed, w, eta=eta, norm="spectral")
+    return float(frobenius), float(spectral)
+
+
+def _infinity_order(cut: Split) -> tuple[float, float]:
+    frobenius = bounds.infinity_order_distance(*cut, norm="frobenius")
+    spectral = bounds.infinity_order_distance(*cut, norm="spectral")
+    return float(frobenius), float(spectral)
 
 
 def _bounds(

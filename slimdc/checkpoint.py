@@ -10,7 +10,11 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
+from slimdc._array import to_numpy
 from slimdc.errors import FileError, InvalidValueError
+from slimdc.factors import NAMES
+from slimdc.networks import Network
+from slimdc.parameterization import SlimmableDataset
 from slimdc.storage import read_tensors, write_tensors
 
 Terms: TypeAlias = dict[str, float]
@@ -78,7 +82,7 @@ class Checkpoint:
         tensors, metadata = read_tensors(self._path)
         if metadata.get("format") != FORMAT:
             raise FileError(str(self._path), "another kind of file", "a checkpoint of slimdc")
-        if metadata["digest"] != self._digest:
+        if metadata.get("digest") != self._digest:
             raise InvalidValueError(
                 "checkpoint",
                 f"{self._path}, saved by a run on other data or with other arguments",
@@ -90,15 +94,21 @@ class Checkpoint:
         return [dict(zip(names, map(float, row), strict=True)) for row in tensors["history"]]
 
 
-def digest_of(arrays: Mapping[str, np.ndarray], arguments: str) -> str:
-    """Hash data and arguments: two runs share it only if they would take the same steps.
+def digest_of(
+    data: SlimmableDataset, network: Network, arguments: str, **arrays: np.ndarray
+) -> str:
+    """Hash what a run depends on: two runs share the digest only if they would take the same steps.
 
     Parameters
     ----------
-    arrays : mapping of str to numpy.ndarray
-        The data.
+    data : SlimmableDataset
+        The set: its factors and all that is known about its samples.
+    network : Network
+        The architecture, told by its class and by what it draws.
     arguments : str
-        Everything else.
+        Everything else that can be written.
+    **arrays : numpy.ndarray
+        Further data.
 
     Returns
     -------
@@ -107,12 +117,19 @@ def digest_of(arrays: Mapping[str, np.ndarray], arguments: str) -> str:
 
     Examples
     --------
-    >>> len(digest_of({"x": np.zeros(3)}, "seed 0"))
+    >>> from slimdc.networks import MLP
+    >>> data = SlimmableDataset.from_arrays(np.eye(4), [0, 0, 1, 1])
+    >>> len(digest_of(data, MLP(4, 2), "seed 0"))
     64
     """
-    digest = hashlib.sha256(arguments.encode())
-    for name in sorted(arrays):
-        x = np.ascontiguousarray(arrays[name])
+    kind = type(network)
+    known = (data.shape, data.layout, data.labels, data.samples, data.components)
+    told = f"{arguments} {known} {data.preprocessing} {data.dtype}"
+    digest = hashlib.sha256(f"{told} {kind.__module__}.{kind.__qualname__}".encode())
+    factors = zip(NAMES, map(to_numpy, data._factors()), strict=True)
+    drawn = network.draw(np.random.default_rng(0))
+    for name, array in (*factors, *sorted(drawn.items()), *sorted(arrays.items())):
+        x = np.ascontiguousarray(array)
         digest.update(f"{name} {x.dtype} {x.shape}".encode())
         digest.update(x.data)
     return digest.hexdigest()

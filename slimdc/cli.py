@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slimdc import __version__
-from slimdc.errors import FileError, SlimdcError
+from slimdc.errors import FileError, InvalidValueError, SlimdcError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Whoever read our output has enough of it. Python would complain again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
+        except MemoryError as error:
+            print(f"slimdc: error: not enough memory: {_one_line(error)}", file=sys.stderr)
+            return 1
         except KeyboardInterrupt:
             print("slimdc: interrupted", file=sys.stderr)
             return _INTERRUPTED
@@ -181,6 +184,8 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _test_images(name: str, root: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     from slimdc import datasets
 
+    if name == "sample" and root is not None:
+        raise InvalidValueError("--root", str(root), "none: the sample is in the package")
     if name == "sample":
         return datasets.sample()[1:]
     read = datasets.mnist if name == "mnist" else datasets.fashion_mnist
@@ -210,10 +215,17 @@ def _state(name: str) -> str:
 def _check_target(path: Path, argument: str) -> None:
     """Refuse what cannot be written before an hour of work, not after it."""
     folder = path.parent
-    if not folder.is_dir():
-        raise FileError(argument, f"no folder {folder}", "a file in a folder that exists")
-    if path.is_dir():
-        raise FileError(argument, f"the folder {path}", "the name of a file")
+    try:
+        if not folder.is_dir():
+            raise FileError(argument, f"no folder {folder}", "a file in a folder that exists")
+        if path.is_dir():
+            raise FileError(argument, f"the folder {path}", "the name of a file")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise FileError(argument, f"the read-only file {path}", "a file to write")
+    except OSError as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(argument, str(error), "the name of a file") from error
     if not os.access(folder, os.W_OK):
         raise FileError(argument, f"the read-only folder {folder}", "a folder to write in")
 

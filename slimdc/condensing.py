@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +11,17 @@ from typing import Any
 import numpy as np
 
 from slimdc._array import as_array, like
-from slimdc.assembly import Assembly, network_input
+from slimdc.assembly import Assembly, network_for, network_input
 from slimdc.backend import Array, Backend, Tensors, resolve
 from slimdc.checkpoint import Terms, digest_of
 from slimdc.errors import InvalidValueError, SlimdcWarning
 from slimdc.labels import centred_one_hot
-from slimdc.layout import sample_shape
+from slimdc.layout import channels, sample_shape
 from slimdc.losses import orthogonality, performance_matching, skewness
-from slimdc.networks import Network, build
+from slimdc.networks import Network
 from slimdc.opening import open_real
 from slimdc.parameterization import SlimmableDataset
-from slimdc.preprocessing import Preprocessing
+from slimdc.preprocessing import Preprocessing, checked
 from slimdc.progress import Progress
 from slimdc.settings import CONDENSE, CondenseSettings, chosen, whole_number
 from slimdc.training import Watch, fit
@@ -172,12 +173,15 @@ def condense(
     SlimmableDataset(classes=3, components=4, samples=12, shape=(8,), dtype=float64)
     """
     settings = chosen(CONDENSE, preset, CondenseSettings, steps=steps, width=width)
+    watch = Watch(progress, history, checkpoint, checkpoint_interval)
     ipc = whole_number("ipc", ipc, at_least=1)
     source = as_array(x, "x")
-    shape, layout = sample_shape(source.shape[1:], layout, "x")
+    axes = tuple(int(n) for n in source.shape[1:])
+    shape, layout = sample_shape((math.prod(axes),) if layout == "flat" else axes, layout, "x")
     raw, classes = open_real(source, y, shape, layout, Preprocessing(), "")
     if preprocessing is None:
         preprocessing = Preprocessing() if preprocessed else _standardisation(raw, layout)
+    preprocessing = checked(preprocessing, channels(shape, layout))
     real = raw if preprocessed else np.asarray(preprocessing.apply(raw, layout))
     rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
     start = _start(real, classes, ipc, rng, preprocessing, layout)
@@ -186,17 +190,14 @@ def condense(
         return start
     ops = resolve(backend, source)
     rows = centred_one_hot(classes, start.classes).astype(real.dtype)
-    architecture = build(
-        network,
-        start.shape,
-        start.layout,
-        start.classes,
-        width=settings.pool.width,
-        depth=settings.pool.depth,
-    )
+    architecture = network_for(network, start, settings.pool, ops)
 
     def objective(assembly: Assembly) -> RealMatching:
         return RealMatching(real, rows, assembly, architecture, ops, rng, settings)
+
+    def identity() -> str:
+        arguments = f"condense {ipc} {seed} {settings} {ops.name} {ops.device}"
+        return digest_of(start, architecture, arguments, real=real, classes=classes)
 
     return fit(
         start,
@@ -205,11 +206,8 @@ def condense(
         settings,
         ops,
         rng,
-        Watch(progress, history, checkpoint, checkpoint_interval),
-        digest_of(
-            {"x": real, "y": classes},
-            f"condense {ipc} {seed} {settings} {architecture} {ops.name}",
-        ),
+        watch,
+        identity,
         f"condense to {ipc}",
     )
 

@@ -14,7 +14,7 @@ from slimdc.errors import FileError
 from slimdc.evaluation import evaluate
 from slimdc.parameterization import SlimmableDataset
 from slimdc.progress import Report
-from slimdc.settings import EvaluationSettings
+from slimdc.settings import EvaluationSettings, whole_number
 from slimdc.slimming import slim
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def run(*, picture: Path, seed: int = 0) -> None:
     >>> run(picture=Path("slimdc-demo.png"))  # doctest: +SKIP
     """
     start = time.perf_counter()
+    seed = whole_number("seed", seed, at_least=0)
     small = sample()
     _print_opening(small.data)
     free, based = _slim_and_compare(small, seed)
@@ -201,7 +202,7 @@ def _draw(
         line[0].set_ylabel(title, rotation=0, ha="right", va="center")
     figure.suptitle("The first sample of each class, by components kept per class")
     try:
-        figure.savefig(picture, dpi=120)
+        figure.savefig(picture, dpi=120, format="png")
     except OSError as error:
         raise FileError(str(picture), f"{error}", "a path that can be written") from error
     print(f"Picture: {picture}")

@@ -10,10 +10,10 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from slimdc._array import dtype_name
-from slimdc.assembly import Assembly, factors_of, network_input
+from slimdc.assembly import Assembly, factors_of, network_for, network_input
 from slimdc.backend import Array, Backend, Tensors, resolve
-from slimdc.errors import NumericalError
-from slimdc.networks import Network, build, fresh, predict, squared_error
+from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
+from slimdc.networks import Network, fresh, predict, squared_error
 from slimdc.opening import Openable, open_real, open_set
 from slimdc.optimizers import Adam, cosine
 from slimdc.parameterization import SlimmableDataset
@@ -149,31 +149,33 @@ def evaluate(
     """
     opened = open_set(data)
     chosen = EvaluationSettings() if settings is None else settings
+    if not isinstance(chosen, EvaluationSettings):
+        raise InvalidTypeError("settings", repr(settings), "EvaluationSettings")
     if width is not None:
         chosen = replace(chosen, width=whole_number("width", width, at_least=1))
     count = whole_number("repeats", repeats, at_least=1)
     steps = steps_for(len(opened)) if steps is None else whole_number("steps", steps, at_least=1)
+    seed = whole_number("seed", seed, at_least=0)
     space = Preprocessing() if preprocessed else opened.preprocessing
     x_real, classes = open_real(x_test, y_test, opened.shape, opened.layout, space, "_test")
-    ops = resolve(backend, opened.u)
-    architecture = build(
-        network,
-        opened.shape,
-        opened.layout,
-        opened.vy.shape[2],
-        width=chosen.width,
-        depth=chosen.depth,
-    )
-    rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
     factors = factors_of(opened)
+    outputs = factors["vy"].shape[2]
+    if classes.max() >= outputs:
+        raise InvalidValueError(
+            "y_test", f"class {classes.max()}", f"classes below {outputs}, the set's label entries"
+        )
     x_real = x_real.astype(factors["u"].dtype)
+    ops = resolve(backend, opened.u)
+    architecture = network_for(network, opened, chosen, ops)
+    # Batches have a generator of their own: they do not change which networks are drawn.
+    rng, batches = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     accuracies: list[float] = []
     with ops.session(), reporting(progress, "evaluate") as report:
         x, y = Assembly.of(opened, ops).samples(
             {name: ops.asarray(factor) for name, factor in factors.items()}
         )
         for _ in range(count):
-            parameters = _train(architecture, ops, rng, x, y, steps, chosen)
+            parameters = _train(architecture, ops, rng, batches, x, y, steps, chosen)
             predicted = _classify(architecture, ops, parameters, x_real, opened)
             accuracies.append(100.0 * float(np.mean(predicted == classes)))
             report(len(accuracies), count, {"accuracy": accuracies[-1]})
@@ -184,6 +186,7 @@ def _train(
     network: Network,
     ops: Backend,
     rng: np.random.Generator,
+    batches: np.random.Generator,
     x: Array,
     y: Array,
     steps: int,
@@ -208,7 +211,7 @@ def _train(
         if batch < samples:
             # Every sample is seen once before any is seen again.
             if order.size < batch:
-                order = np.concatenate([order, rng.permutation(samples)])
+                order = np.concatenate([order, batches.permutation(samples)])
             drawn, order = ops.asarray(order[:batch]), order[batch:]
             part = (xp.take(x, drawn, axis=0), xp.take(y, drawn, axis=0))
         value, _, slopes = gradients(parameters, *part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 from slimdc.errors import InvalidTypeError, InvalidValueError
 
@@ -80,8 +81,9 @@ def sample_shape(
         axes = tuple(shape)
     except TypeError:
         raise InvalidTypeError(argument, found=repr(shape), expected="a sequence of int") from None
-    if not all(isinstance(axis, int) and not isinstance(axis, bool) for axis in axes):
+    if not all(isinstance(axis, Integral) and not isinstance(axis, bool) for axis in axes):
         raise InvalidTypeError(argument, found=repr(shape), expected="a sequence of int")
+    axes = tuple(map(int, axes))
     if not 1 <= len(axes) <= 3 or min(axes) < 1:
         raise InvalidValueError(
             argument, found=f"a sample of shape {axes}", expected="1 to 3 axes, none of them empty"

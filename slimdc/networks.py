@@ -17,7 +17,7 @@ import numpy.typing as npt
 from array_api_compat import array_namespace as namespace
 
 from slimdc.backend import Array, Backend, Tensors
-from slimdc.errors import InvalidValueError
+from slimdc.errors import InvalidTypeError, InvalidValueError
 
 Floats = npt.NDArray[np.float64]
 
@@ -82,7 +82,7 @@ class ConvNet:
             raise InvalidValueError(
                 "depth",
                 f"{self.depth} poolings of {self.image[0]} x {self.image[1]} images",
-                "no more than the images' size allows",
+                "fewer: a smaller depth in the settings, or layout='flat'",
             )
 
     def draw(self, rng: np.random.Generator) -> dict[str, Floats]:
@@ -216,6 +216,52 @@ def build(
         f"{network!r} for samples of shape {shape}",
         "'auto', 'convnet' for images, 'mlp' for flat vectors, or a Network",
     )
+
+
+def verified(network: object, x: npt.NDArray[np.floating], outputs: int, ops: Backend) -> Network:
+    """Check that a network takes samples and gives features for that many label entries.
+
+    Parameters
+    ----------
+    network : Network
+        A built-in or a caller's own.
+    x : numpy.ndarray
+        One sample or more, as networks take them.
+    outputs : int
+        Label entries c.
+    ops : Backend
+        Where the trial runs.
+
+    Returns
+    -------
+    Network
+        The network.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it has no ``draw`` and ``embed``.
+    InvalidValueError
+        If it cannot embed the samples, or its head does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from slimdc import backend
+    >>> verified(MLP(5, 3), np.zeros((1, 5)), 3, backend.get("numpy"))
+    MLP(inputs=5, outputs=3, width=256, depth=2)
+    """
+    if not (hasattr(network, "draw") and hasattr(network, "embed")):
+        raise InvalidTypeError("network", type(network).__name__, "a name or a Network")
+    expected = f"a network for samples of shape {x.shape[1:]} and {outputs} label entries"
+    try:
+        parameters = fresh(network, ops, np.random.default_rng(0), str(x.dtype))
+        scores = predict(parameters, network.embed(ops, parameters, ops.asarray(x[:1])))
+    except Exception as error:  # a caller's own network may fail in any way
+        raise InvalidValueError("network", f"{network!r} ({error})", expected) from error
+    if tuple(scores.shape) != (1, outputs):
+        raise InvalidValueError("network", f"scores of shape {tuple(scores.shape)}", expected)
+    return network
 
 
 def fresh(network: Network, ops: Backend, rng: np.random.Generator, dtype: str) -> Tensors:

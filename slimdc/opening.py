@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from slimdc._array import dtype_name, to_numpy
+from slimdc._array import as_array, dtype_name, namespace, to_numpy
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.labels import class_indices
 from slimdc.layout import sample_shape
@@ -66,6 +66,9 @@ def open_real(
         If they are no samples of that shape, are not finite, or labels do not match.
     """
     name = f"x{suffix}"
+    x = as_array(x, name)
+    if hasattr(y, "dtype"):
+        namespace(x, y, argument=f"{name}, y{suffix}")
     host, classes = to_numpy(x, name), class_indices(y, f"y{suffix}")
     if host.dtype.kind not in "biuf":
         raise InvalidTypeError(name, f"dtype {dtype_name(host)}", "real numbers")

@@ -241,8 +241,12 @@ def checked(preprocessing: object, channels: int) -> Preprocessing:
 
 
 def _numbers(values: object, argument: str) -> tuple[float, ...]:
-    items = tuple(values) if isinstance(values, Iterable) else (values,)
     try:
+        # An array without axes, such as the mean of one, is a number, though it has an iterator.
+        several = isinstance(values, Iterable) and getattr(values, "ndim", 1) > 0
+        items: tuple[Any, ...] = tuple(values) if several else (values,)  # type: ignore[arg-type]
+        if any(isinstance(item, str) for item in items):
+            raise TypeError
         numbers = tuple(float(item) for item in items)
     except (TypeError, ValueError):
         raise InvalidTypeError(argument, found=repr(values), expected="numbers") from None

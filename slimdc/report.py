@@ -186,8 +186,8 @@ class Certificate:
 
     @property
     def holds(self) -> bool:
-        """Whether no bound that applies is violated."""
-        return all(bound.verdict != "violated" for bound in self.bounds)
+        """Whether there are bounds, and none that applies is violated."""
+        return bool(self.bounds) and all(b.verdict != "violated" for b in self.bounds)
 
     def __str__(self) -> str:
         kind = "truncation" if self.truncation else "no truncation"

@@ -2,15 +2,61 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TypeVar
 
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.losses import Form, Weights
 
 Settings = TypeVar("Settings", "SlimSettings", "CondenseSettings")
+
+
+def whole_number(argument: str, value: object, *, at_least: int) -> int:
+    """Check a count given by the caller.
+
+    Parameters
+    ----------
+    argument : str
+        Its name, for the message.
+    value : object
+        What was given.
+    at_least : int
+        The smallest accepted value.
+
+    Returns
+    -------
+    int
+        The value.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is no int; a bool is none.
+    InvalidValueError
+        If it is too small.
+
+    Examples
+    --------
+    >>> whole_number("ipc", 10, at_least=1)
+    10
+    """
+    expected = f"an int of at least {at_least}"
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise InvalidTypeError(argument, repr(value), expected)
+    if value < at_least:
+        raise InvalidValueError(argument, repr(value), expected)
+    return int(value)
+
+
+def _positive(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, Real):
+            raise InvalidTypeError(name, repr(number), "a number above zero")
+        if not 0 < number < math.inf:
+            raise InvalidValueError(name, repr(number), "a finite number above zero")
 
 
 @dataclass(frozen=True)
@@ -41,6 +87,11 @@ class PoolSettings:
     rate: float = 3e-4
     width: int = 32
     depth: int = 3
+
+    def __post_init__(self) -> None:
+        for name in ("size", "lifetime", "width", "depth"):
+            whole_number(name, getattr(self, name), at_least=1)
+        _positive(rate=self.rate)
 
 
 @dataclass(frozen=True)
@@ -80,6 +131,12 @@ class SlimSettings:
     ridge: float = 1e-3
     centred: bool = False
     pool: PoolSettings = field(default_factory=PoolSettings)
+
+    def __post_init__(self) -> None:
+        whole_number("steps", self.steps, at_least=0)
+        _positive(rate=self.rate, rate_floor=self.rate_floor, ridge=self.ridge)
+        if self.form not in ("printed", "relative"):
+            raise InvalidValueError("form", repr(self.form), "'printed' or 'relative'")
 
 
 @dataclass(frozen=True)
@@ -121,6 +178,11 @@ class CondenseSettings:
     centred: bool = False
     pool: PoolSettings = field(default_factory=PoolSettings)
 
+    def __post_init__(self) -> None:
+        whole_number("steps", self.steps, at_least=0)
+        whole_number("batch", self.batch, at_least=1)
+        _positive(rate=self.rate, rate_floor=self.rate_floor, ridge=self.ridge)
+
 
 @dataclass(frozen=True)
 class EvaluationSettings:
@@ -151,6 +213,12 @@ class EvaluationSettings:
     batch: int = 500
     width: int = 32
     depth: int = 3
+
+    def __post_init__(self) -> None:
+        whole_number("warm_up", self.warm_up, at_least=0)
+        for name in ("batch", "width", "depth"):
+            whole_number(name, getattr(self, name), at_least=1)
+        _positive(rate=self.rate, rate_floor=self.rate_floor)
 
 
 _PAPER_POOL = PoolSettings(width=128)
@@ -223,40 +291,3 @@ def chosen(
         width = whole_number("width", width, at_least=1)
         settings = replace(settings, pool=replace(settings.pool, width=width))
     return settings
-
-
-def whole_number(argument: str, value: object, *, at_least: int) -> int:
-    """Check a count given by the caller.
-
-    Parameters
-    ----------
-    argument : str
-        Its name, for the message.
-    value : object
-        What was given.
-    at_least : int
-        The smallest accepted value.
-
-    Returns
-    -------
-    int
-        The value.
-
-    Raises
-    ------
-    InvalidTypeError
-        If it is no int; a bool is none.
-    InvalidValueError
-        If it is too small.
-
-    Examples
-    --------
-    >>> whole_number("ipc", 10, at_least=1)
-    10
-    """
-    expected = f"an int of at least {at_least}"
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise InvalidTypeError(argument, repr(value), expected)
-    if value < at_least:
-        raise InvalidValueError(argument, repr(value), expected)
-    return int(value)

@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 
 from slimdc._array import dtype_name, like
-from slimdc.assembly import Assembly, factors_of
+from slimdc.assembly import Assembly, factors_of, network_for
 from slimdc.backend import Array, Backend, Tensors, resolve
 from slimdc.checkpoint import Terms, digest_of
 from slimdc.errors import InvalidValueError
 from slimdc.losses import first_order, infinity_order, orthogonality, skewness, weighted_sum
-from slimdc.networks import HEAD, Network, build
+from slimdc.networks import HEAD, Network
 from slimdc.opening import Openable, open_set
 from slimdc.parameterization import SlimmableDataset
 from slimdc.progress import Progress
@@ -101,7 +101,8 @@ def slim(
     backend : str
         Name of the backend that computes; ``"auto"`` takes the one of the arrays.
     steps : int, optional
-        T, the number of training steps; 0 is learning-free. The preset's where None.
+        T, the number of training steps; 0 is learning-free. The preset's where None. Where no
+        class loses a component there is nothing to train.
     seed : int
         Seed of every random draw. One seed means the same networks on every backend.
     network : {"auto", "convnet", "mlp"} or Network
@@ -161,43 +162,31 @@ def slim(
     """
     before = open_set(data)
     rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
+    watch = Watch(progress, history, checkpoint, checkpoint_interval)
     settings = chosen(SLIM, preset, SlimSettings, steps=steps, width=width)
     after = before.truncate(k)
     if samples == "match":
         after = _matched(after)
     elif samples != "keep":
         raise InvalidValueError("samples", repr(samples), "'keep' or 'match'")
-    if settings.steps == 0:
+    lossless = samples == "keep" and after.components == before.components
+    if settings.steps == 0 or lossless:
+        if backend != "auto":
+            resolve(backend, before.u)
         return after
     ops = resolve(backend, before.u)
-    architecture = build(
-        network,
-        before.shape,
-        before.layout,
-        before.vy.shape[2],
-        width=settings.pool.width,
-        depth=settings.pool.depth,
-    )
     whole = factors_of(before)
+    x, y = Assembly.of(before, ops).samples({name: ops.asarray(f) for name, f in whole.items()})
+    architecture = network_for(network, before, settings.pool, ops)
 
     def objective(assembly: Assembly) -> Matching:
-        parent = {name: ops.asarray(x) for name, x in whole.items()}
-        x, y = Assembly.of(before, ops).samples(parent)
         return Matching(x, y, assembly, architecture, ops, settings)
 
-    return fit(
-        after,
-        objective,
-        architecture,
-        settings,
-        ops,
-        rng,
-        Watch(progress, history, checkpoint, checkpoint_interval),
-        digest_of(
-            whole, f"slim {before} {k} {samples} {seed} {settings} {architecture} {ops.name}"
-        ),
-        f"slim to {k}",
-    )
+    def identity() -> str:
+        arguments = f"slim {k} {samples} {seed} {settings} {ops.name} {ops.device}"
+        return digest_of(before, architecture, arguments)
+
+    return fit(after, objective, architecture, settings, ops, rng, watch, identity, f"slim to {k}")
 
 
 def _matched(data: SlimmableDataset) -> SlimmableDataset:

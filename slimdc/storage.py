@@ -14,12 +14,12 @@ import numpy as np
 
 from slimdc._array import HostArray, like, to_numpy
 from slimdc.errors import FileError, InvalidTypeError, SlimdcError
+from slimdc.factors import NAMES
 from slimdc.parameterization import SlimmableDataset
 from slimdc.preprocessing import Preprocessing
 
 FORMAT = "slimdc"
 VERSION = "1"
-TENSORS = ("u", "s", "vx", "vy")
 FIELDS = ("shape", "layout", "labels", "samples", "components", "preprocessing", "dtype")
 
 
@@ -55,7 +55,7 @@ def save(data: SlimmableDataset, path: str | os.PathLike[str]) -> None:
     """
     if not isinstance(data, SlimmableDataset):
         raise InvalidTypeError("data", found=type(data).__name__, expected="a SlimmableDataset")
-    tensors = dict(zip(TENSORS, map(to_numpy, data._factors()), strict=True))
+    tensors = dict(zip(NAMES, map(to_numpy, data._factors()), strict=True))
     fields = {name: getattr(data, name) for name in FIELDS}
     fields["preprocessing"] = data.preprocessing.to_dict()
     metadata = {name: json.dumps(value) for name, value in fields.items()}
@@ -99,13 +99,13 @@ def load(path: str | os.PathLike[str], *, like: Any = None) -> SlimmableDataset:
             found=f"format {metadata.get('format')!r}, version {metadata.get('version')!r}",
             expected=f"format {FORMAT!r}, version {VERSION!r}",
         )
-    if set(tensors) != set(TENSORS) or not set(FIELDS) <= set(metadata):
+    if set(tensors) != set(NAMES) or not set(FIELDS) <= set(metadata):
         raise FileError(
             os.fspath(path),
             found=f"tensors {sorted(tensors)} and metadata {sorted(metadata)}",
-            expected=f"tensors {sorted(TENSORS)} and metadata {sorted(FIELDS)}",
+            expected=f"tensors {sorted(NAMES)} and metadata {sorted(FIELDS)}",
         )
-    factors = [tensors[name] for name in TENSORS]
+    factors = [tensors[name] for name in NAMES]
     try:
         fields = {name: json.loads(metadata[name]) for name in FIELDS}
         if None in fields.values():

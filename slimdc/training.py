@@ -18,7 +18,7 @@ from array_api_compat import array_namespace
 from slimdc.assembly import Assembly, factors_of, finished
 from slimdc.backend import Array, Backend, Tensors
 from slimdc.checkpoint import Checkpoint, Terms
-from slimdc.errors import NumericalError
+from slimdc.errors import InvalidTypeError, NumericalError
 from slimdc.networks import Network
 from slimdc.optimizers import Lamb, cosine, retract, tangent
 from slimdc.parameterization import SlimmableDataset
@@ -193,6 +193,10 @@ class Watch:
 
     def __post_init__(self) -> None:
         whole_number("checkpoint_interval", self.interval, at_least=1)
+        if self.history is not None and not isinstance(self.history, list):
+            raise InvalidTypeError("history", type(self.history).__name__, "a list to fill")
+        if self.checkpoint is not None and not isinstance(self.checkpoint, str | Path):
+            raise InvalidTypeError("checkpoint", type(self.checkpoint).__name__, "a str or a Path")
 
 
 def fit(
@@ -203,7 +207,7 @@ def fit(
     ops: Backend,
     rng: np.random.Generator,
     watch: Watch,
-    digest: str,
+    identity: Callable[[], str],
     title: str,
 ) -> SlimmableDataset:
     """Train the factors of a set for an objective, in a pool of networks.
@@ -224,8 +228,8 @@ def fit(
         Source of every draw.
     watch : Watch
         Progress, history and checkpoint.
-    digest : str
-        Identifies the run in its checkpoint.
+    identity : callable
+        Gives the digest of data and arguments that identifies the run in its checkpoint.
     title : str
         Shown with its progress.
 
@@ -243,7 +247,7 @@ def fit(
     assembly = Assembly.of(start, ops)
     saved = None
     if watch.checkpoint is not None:
-        saved = Checkpoint(watch.checkpoint, digest, rng)
+        saved = Checkpoint(watch.checkpoint, identity(), rng)
     with ops.session(), reporting(watch.progress, title) as report:
         pool = NetworkPool(network, ops, rng, settings.pool, str(host["u"].dtype))
         schedule = Schedule(settings.steps, settings.rate, settings.rate_floor)
@@ -252,14 +256,16 @@ def fit(
         history = [] if saved is None else saved.resume(trainer)
         if saved is not None and trainer.count == 0:
             saved.save(trainer, history)  # a target that cannot be written is told at once
+        if watch.history is not None:
+            watch.history.extend(history)
         for terms in _chunks_of_steps(trainer, ops):
             history += terms
+            if watch.history is not None:
+                watch.history.extend(terms)
             report(trainer.count, settings.steps, history[-1])
             due = trainer.count // watch.interval > (trainer.count - len(terms)) // watch.interval
             if saved is not None and (due or trainer.count == settings.steps):
                 saved.save(trainer, history)
-    if watch.history is not None:
-        watch.history.extend(history)
     return finished(trainer.factors, start, ops)
 
 

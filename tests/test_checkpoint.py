@@ -6,18 +6,19 @@ import pytest
 import slimdc
 from slimdc.checkpoint import digest_of
 from slimdc.errors import FileError, InvalidValueError
+from slimdc.networks import MLP
 
 FACTORS = ("u", "s", "vx", "vy")
 
 
-class Interrupted(Exception):
+class InterruptionError(Exception):
     pass
 
 
 def interrupt_at(step):
     def progress(count, steps, terms):
         if count >= step:
-            raise Interrupted
+            raise InterruptionError
 
     return progress
 
@@ -50,7 +51,7 @@ def test_resumed_runs_end_as_uninterrupted_ones(pair, tmp_path, job, backend):
     expected_history, history = [], []
     expected = job(pair, backend=backend, history=expected_history)
     for step in (10, 30, 50):
-        with pytest.raises(Interrupted):
+        with pytest.raises(InterruptionError):
             job(
                 pair,
                 backend=backend,
@@ -81,7 +82,7 @@ def test_a_finished_run_gives_its_result_again(pair, tmp_path):
 def test_other_arguments_are_refused(pair, tmp_path, changed):
     slim(pair, checkpoint=tmp_path / "run")
     before = (tmp_path / "run").read_bytes()
-    with pytest.raises(InvalidValueError, match="^checkpoint: found .* other arguments"):
+    with pytest.raises(InvalidValueError, match=r"^checkpoint: found .* other arguments"):
         slim(pair, checkpoint=tmp_path / "run", **changed)
     assert (tmp_path / "run").read_bytes() == before
 
@@ -89,7 +90,7 @@ def test_other_arguments_are_refused(pair, tmp_path, changed):
 def test_other_data_are_refused(pair, tmp_path):
     slim(pair, checkpoint=tmp_path / "run")
     x, y = pair
-    with pytest.raises(InvalidValueError, match="^checkpoint: found"):
+    with pytest.raises(InvalidValueError, match=r"^checkpoint: found"):
         slim((x + 1e-12, y), checkpoint=tmp_path / "run")
 
 
@@ -120,13 +121,52 @@ def test_a_target_that_cannot_be_written_is_told_before_the_work(pair, tmp_path)
     assert steps == []
 
 
-def test_digest_tells_data_from_each_other():
-    one = {"x": np.arange(4.0)}
-    digests = {
-        digest_of(one, "a"),
-        digest_of(one, "b"),
-        digest_of({"y": np.arange(4.0)}, "a"),
-        digest_of({"x": np.arange(4.0).reshape(2, 2)}, "a"),
-        digest_of({"x": np.arange(4)}, "a"),
-    }
-    assert len(digests) == 5
+class Own:
+    """A caller's network, without a repr that would last."""
+
+    def __init__(self, width):
+        self.inner = MLP(8, 3, width=width)
+
+    def draw(self, rng):
+        return self.inner.draw(rng)
+
+    def embed(self, ops, parameters, x):
+        return self.inner.embed(ops, parameters, x)
+
+
+def test_runs_in_a_callers_own_network_resume(pair, tmp_path):
+    expected = slim(pair, network=Own(8))
+    with pytest.raises(InterruptionError):
+        slim(pair, network=Own(8), checkpoint=tmp_path / "run", progress=interrupt_at(30))
+    assert equal(slim(pair, network=Own(8), checkpoint=tmp_path / "run"), expected)
+    with pytest.raises(InvalidValueError, match=r"^checkpoint: found"):
+        slim(pair, network=Own(9), checkpoint=tmp_path / "run")
+
+
+def test_digest_tells_runs_from_each_other():
+    rng = np.random.default_rng(0)
+    images, y = rng.standard_normal((6, 4, 4, 4)), np.arange(6) % 2
+
+    def digest(arguments="a", network=None, extra=0, **options):
+        data = slimdc.SlimmableDataset.from_arrays(images, y, **options)
+        return digest_of(data, network or MLP(64, 2), arguments, extra=np.array(extra))
+
+    digests = [
+        digest(),
+        digest("b"),
+        digest(network=MLP(64, 2, width=9)),
+        digest(extra=1),
+        digest(layout="channels_first"),
+        digest(layout="flat"),
+        digest(preprocessing=slimdc.Preprocessing(0.5, 2.0)),
+    ]
+    assert len(set(digests)) == len(digests)
+    assert digest() == digests[0]
+
+
+def test_history_keeps_what_an_interrupted_run_had(pair):
+    history = [{"before": 1.0}]
+    with pytest.raises(InterruptionError):
+        slim(pair, history=history, progress=interrupt_at(30))
+    assert len(history) == 31
+    assert history[0] == {"before": 1.0}

@@ -122,6 +122,8 @@ def test_callers_arrays_are_not_changed(real):
         ({"y": np.zeros(600)}, "y: found"),
         ({"y": 2 * (np.arange(600) % 3)}, "y: found"),
         ({"preset": "fast"}, "preset: found"),
+        ({"preprocessing": "standard"}, "preprocessing: found"),
+        ({"preprocessing": slimdc.Preprocessing((0.0, 0.0), (1.0, 1.0))}, "preprocessing: found"),
     ],
 )
 def test_bad_input_is_named(real, changed, message):
@@ -177,6 +179,9 @@ def test_test_images_may_lack_the_channel_axis():
         ({"x_test": np.zeros((600, 5))}, InvalidValueError),
         ({"y_test": np.zeros(3, dtype=int)}, InvalidValueError),
         ({"y_test": np.zeros(600)}, InvalidTypeError),
+        ({"y_test": 7 + np.arange(600) % 3}, InvalidValueError),
+        ({"x_test": np.ma.masked_less(np.zeros((600, 32)), 0)}, InvalidTypeError),
+        ({"settings": "paper"}, InvalidTypeError),
         ({"repeats": 0}, InvalidValueError),
         ({"steps": 0}, InvalidValueError),
         ({"repeats": True}, InvalidTypeError),

@@ -2,13 +2,20 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import slimdc
 from slimdc import backend, datasets, networks
-from slimdc.assembly import Assembly, factors_of
+from slimdc.assembly import Assembly, factors_of, finished
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError, SlimdcWarning
 from slimdc.losses import infinity_order
-from slimdc.settings import SLIM, SlimSettings
+from slimdc.settings import (
+    SLIM,
+    CondenseSettings,
+    EvaluationSettings,
+    PoolSettings,
+    SlimSettings,
+)
 
 FACTORS = ("u", "s", "vx", "vy")
 
@@ -106,7 +113,7 @@ def test_torch_keeps_every_bit_with_any_number_of_threads():
 
 def test_numpy_and_torch_agree_on_the_first_steps():
     pytest.importorskip("torch", reason="torch is not installed")
-    data = image_set((8, 8, 8))
+    data, _, _ = datasets.sample()
     ours, theirs = (slim(data, 5, steps=5, width=8, backend=name) for name in ("numpy", "torch"))
     assert max(relative(getattr(theirs, f), getattr(ours, f)) for f in FACTORS) < 1e-4
 
@@ -180,13 +187,13 @@ def test_flat_vectors_train_in_a_perceptron():
 
 @pytest.mark.parametrize("k", [0, -1, 7])
 def test_k_out_of_range(k):
-    with pytest.raises(InvalidValueError, match="^k: found"):
+    with pytest.raises(InvalidValueError, match=r"^k: found"):
         slim(image_set(), k)
 
 
 @pytest.mark.parametrize("k", [1.0, "2", None, True])
 def test_k_no_int(k):
-    with pytest.raises(InvalidTypeError, match="^k: found"):
+    with pytest.raises(InvalidTypeError, match=r"^k: found"):
         slim(image_set(), k)
 
 
@@ -204,12 +211,72 @@ def test_k_no_int(k):
         ("seed", -1, ValueError),
         ("seed", "a", TypeError),
         ("checkpoint_interval", 0, ValueError),
+        ("checkpoint", 5, TypeError),
+        ("history", True, TypeError),
+        ("network", 5, TypeError),
+        ("network", networks.MLP(7, 3), ValueError),
+        ("network", networks.ConvNet((8, 8, 1), 4, width=4), ValueError),
+        ("backend", ["numpy"], TypeError),
     ],
 )
 def test_arguments_are_named(argument, value, kind):
-    with pytest.raises(slimdc.errors.SlimdcError, match=f"^{argument}: found") as caught:
+    with pytest.raises(slimdc.errors.SlimdcError, match=rf"^{argument}: found") as caught:
         slim(image_set(), 2, **{argument: value})
     assert isinstance(caught.value, kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        (SlimSettings, "form", "Printed"),
+        (SlimSettings, "steps", -3),
+        (SlimSettings, "steps", 2.5),
+        (SlimSettings, "ridge", -1.0),
+        (SlimSettings, "rate", float("nan")),
+        (PoolSettings, "size", 0),
+        (PoolSettings, "lifetime", 0),
+        (CondenseSettings, "batch", 0),
+        (EvaluationSettings, "batch", 0),
+    ],
+)
+def test_settings_are_named(kind, field, value):
+    with pytest.raises(slimdc.errors.SlimdcError, match=rf"^{field}: found"):
+        kind(**{field: value})
+
+
+def test_nothing_to_remove_is_nothing_to_train():
+    data = image_set()
+    assert equal(slim(data, 6), data.truncate(6))
+
+
+def test_no_steps_still_refuses_an_unknown_backend():
+    with pytest.raises(ImportError, match=r"^backend: found"):
+        slim(image_set(), 2, steps=0, backend="nonsense")
+
+
+def test_the_last_retraction_keeps_every_bit_with_any_number_of_threads():
+    """The decomposition at the end is large enough here for BLAS to split it."""
+    rng = np.random.default_rng(0)
+    data = slimdc.SlimmableDataset.from_factors(
+        np.linalg.qr(rng.standard_normal((2, 300, 150)))[0],
+        np.ones((2, 150)),
+        rng.standard_normal((2, 150, 4)),
+        rng.standard_normal((2, 150, 2)),
+    )
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            found.append(finished(factors_of(data), data, backend.get("numpy")))
+    assert equal(*found)
+
+
+def test_shared_u_with_significances_of_each_class_stays_shared_where_it_can():
+    rng = np.random.default_rng(0)
+    u = np.linalg.qr(rng.standard_normal((5, 3)))[0][None]
+    bases = rng.standard_normal((2, 3, 64)), rng.standard_normal((2, 3, 2))
+    s = np.array([[3.0, 2.0, 1.0], [30.0, 2.0, 1.0]])
+    data = slimdc.SlimmableDataset.from_factors(u, s, *bases, shape=(8, 8))
+    assert slim(data, 2, steps=10).u.shape == (1, 5, 2)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

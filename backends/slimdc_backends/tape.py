@@ -191,6 +191,24 @@ class Var:
     def __lt__(self, other: Array) -> Array:
         return self.value < raw(other)
 
+    def __ge__(self, other: Array) -> Array:
+        return self.value >= raw(other)
+
+    def __le__(self, other: Array) -> Array:
+        return self.value <= raw(other)
+
+    def __eq__(self, other: object) -> Array:
+        return self.value == raw(other)
+
+    def __ne__(self, other: object) -> Array:
+        return self.value != raw(other)
+
+    __hash__ = None  # type: ignore[assignment] # as arrays, whose equality is elementwise
+
+    def __bool__(self) -> bool:
+        message = "a value on the tape has no truth: a branch would lose its gradient"
+        raise TypeError(message)
+
 
 class _Linalg:
     """The recording namespace's ``linalg``."""
@@ -298,10 +316,16 @@ class Recorder:
         xp = self.xp
 
         def put(g: Array) -> Array:
-            size = _shape(a)[axis]
-            hits = indices[:, None] == xp.arange(size, dtype=indices.dtype, device=g.device)
-            moved = xp.moveaxis(g, axis, -1) @ xp.astype(hits, g.dtype)
-            return xp.moveaxis(moved, -1, axis)
+            # Where each row went, by search: the standard has no assignment by integers.
+            rows = xp.arange(_shape(a)[axis], dtype=indices.dtype, device=g.device)
+            order = xp.argsort(indices)
+            ascending = xp.take(indices, order, axis=0)
+            place = xp.clip(xp.searchsorted(ascending, rows), max=indices.shape[0] - 1)
+            taken = xp.astype(xp.take(ascending, place, axis=0) == rows, g.dtype)
+            back = xp.take(g, xp.take(order, place, axis=0), axis=axis)
+            shape = [1] * g.ndim
+            shape[axis] = -1
+            return back * xp.reshape(taken, tuple(shape))
 
         return self._unary(a, lambda x: xp.take(x, indices, axis=axis), put)
 
