@@ -56,7 +56,7 @@ class Checkpoint:
 
     def save(self, run: Resumable, history: list[Terms]) -> None:
         """Replace the file by the run's present state, at once or not at all."""
-        names = sorted(history[0]) if history else []
+        names = list(history[0]) if history else []
         table = np.array([[terms[name] for name in names] for terms in history])
         metadata = {
             "format": FORMAT,

@@ -61,11 +61,10 @@ def test_check_backend_runs_every_check(monkeypatch: pytest.MonkeyPatch) -> None
     assert sorted(ran) == sorted(CHECKS)
 
 
-def test_the_reference_conforms_but_for_the_kink() -> None:
+def test_the_reference_conforms_where_it_is_not_its_own_judge() -> None:
     testing.check_device(testing.ReferenceBackend)
-    # Central differences of the larger network of `check_determinism` would take an hour.
-    for check in set(CHECKS) - {"check_relu_at_zero", "check_device", "check_determinism"}:
-        getattr(testing, check)(testing.ReferenceBackend())
+    for name in ("arrays", "gradients", "compile", "session", "singular_solve"):
+        getattr(testing, f"check_{name}")(testing.ReferenceBackend())
 
 
 class KeepsTheCallersMemory(NumpyBackend):

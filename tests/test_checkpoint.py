@@ -62,6 +62,7 @@ def test_resumed_runs_end_as_uninterrupted_ones(pair, tmp_path, job, backend):
     resumed = job(pair, backend=backend, checkpoint=path, checkpoint_interval=10, history=history)
     assert equal(resumed, expected)
     assert history == expected_history
+    assert list(history[0]) == list(expected_history[0])
 
 
 def test_a_checkpoint_does_not_change_the_run(pair, tmp_path):

@@ -63,7 +63,7 @@ OPERATIONS: dict[str, tuple[Function, tuple[tuple[int, ...], ...]]] = {
     "sum, last axis": (lambda xp, a: xp.sum(a, axis=-1), ((2, 3, 4),)),
     "sum, axes": (lambda xp, a: xp.sum(a, axis=(-2, 0)), ((2, 3, 4),)),
     "sum, kept": (lambda xp, a: xp.sum(a, axis=(0, 2), keepdims=True), ((2, 3, 4),)),
-    "take": (lambda xp, a: xp.take(a, INDICES[xp], axis=0), ((4, 3),)),
+    "take": (lambda xp, a: xp.take(a, INDICES[xp], axis=0), ((5, 3),)),
     "take, axis": (lambda xp, a: xp.take(a, INDICES[xp], axis=1), ((3, 4, 2),)),
     "a[:, 0]": (lambda xp, a: a[:, 0], ((2, 3),)),
     "a[1:, None, ::2]": (lambda xp, a: a[1:, None, ::2], ((3, 4),)),
@@ -185,6 +185,16 @@ def test_comparisons_give_plain_arrays(plain: Any) -> None:
     a = tape.variable(plain.asarray([1.0, 3.0]))
     assert np.asarray(a > 2.0).tolist() == [False, True]
     assert np.asarray(a < tape.variable(plain.asarray([2.0, 2.0]))).tolist() == [True, False]
+    assert np.asarray(a >= 3.0).tolist() == [False, True]
+    assert np.asarray(a <= 1.0).tolist() == [True, False]
+    assert np.asarray(a == 3.0).tolist() == [False, True]
+    assert np.asarray(a != 3.0).tolist() == [True, False]
+
+
+def test_branching_on_a_variable_is_refused(plain: Any) -> None:
+    one = Tape(plain).variable(plain.asarray(1.0))
+    with pytest.raises(TypeError, match="no truth"):
+        bool(one)
 
 
 def test_what_has_no_rule_is_refused_by_name(plain: Any) -> None:
