@@ -15,6 +15,7 @@ from conftest import Space, library
 
 from slimdc import storage
 from slimdc.errors import FileError, InvalidTypeError
+from slimdc.factors import NAMES
 from slimdc.parameterization import SlimmableDataset
 from slimdc.preprocessing import Preprocessing
 
@@ -181,7 +182,7 @@ def damaged(tmp_path: Path, **changes: Any) -> Path:
     storage.save(small(), path)
     tensors, metadata = storage.read_tensors(path)
     for name, value in changes.items():
-        place: dict[str, Any] = tensors if name in storage.TENSORS else metadata
+        place: dict[str, Any] = tensors if name in NAMES else metadata
         if value is None:
             del place[name]
         else:
