@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BUDGETS = (5, 2, 1)
 WIDTH = 16
 SLIM_STEPS = 60
-EVALUATION_STEPS = 80
+EVALUATION_STEPS = 60
 REPEATS = 2
 # So few steps need a higher rate than the default one.
 EVALUATION = EvaluationSettings(rate=2e-3)
