@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from slimdc import bounds
 from slimdc._array import as_array, dtype_name, to_numpy
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
+from slimdc.opening import Openable, open_set
 from slimdc.parameterization import SlimmableDataset
 from slimdc.regression import (
     Components,
@@ -28,9 +29,7 @@ __all__ = ["Bound", "Certificate", "Condition", "Distance", "certify"]
 Matrix = NDArray[np.float64]
 
 
-def certify(
-    before: SlimmableDataset, after: SlimmableDataset, w: Any = None, eta: float = 1.0
-) -> Certificate:
+def certify(before: Openable, after: Openable, w: Any = None, eta: float = 1.0) -> Certificate:
     """Measure how far slimming moved the linear solution, and check the bounds of Proposition 1.
 
     Computes in NumPy float64 from the factors of both sets, whatever their framework. It speaks
@@ -40,7 +39,7 @@ def certify(
 
     Parameters
     ----------
-    before, after : SlimmableDataset
+    before, after : SlimmableDataset, path or pair (samples, labels)
         Sets with samples of one shape and preprocessing, and label rows of one width.
     w : array_like (d, c), optional
         Parameters from which the first-order step is taken; by default zeros.
@@ -72,6 +71,7 @@ def certify(
     >>> [bound.verdict for bound in report.bounds][-1]
     'holds'
     """
+    before, after = open_set(before, "before"), open_set(after, "after")
     _comparable(before, after)
     classes = blocks(before)
     old, new = (stack([b.part for b in side]) for side in (classes, blocks(after)))
@@ -221,9 +221,6 @@ def _eps(data: SlimmableDataset) -> float:
 
 
 def _comparable(before: SlimmableDataset, after: SlimmableDataset) -> None:
-    for name, data in (("before", before), ("after", after)):
-        if not isinstance(data, SlimmableDataset):
-            raise InvalidTypeError(name, found=type(data).__name__, expected="a SlimmableDataset")
     for what in ("shape", "layout", "preprocessing"):
         found, expected = getattr(after, what), getattr(before, what)
         if found != expected:

@@ -70,8 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except MemoryError as error:
             print(f"slimdc: error: not enough memory: {_one_line(error)}", file=sys.stderr)
             return 1
+        except OSError as error:  # a full disk under our output, say
+            print(f"slimdc: error: {_one_line(error)}", file=sys.stderr)
+            return 1
         except KeyboardInterrupt:
-            print("slimdc: interrupted", file=sys.stderr)
+            saved = getattr(options, "checkpoint", None)
+            resume = f"; the same command goes on from {saved}" if saved else ""
+            print(f"slimdc: interrupted{resume}", file=sys.stderr)
             return _INTERRUPTED
     return 0
 
@@ -84,17 +89,27 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="slim a small real set and show what it costs")
-    demo.add_argument("--picture", type=Path, default=Path("slimdc-demo.png"), metavar="PNG")
+    demo.add_argument(
+        "--picture",
+        type=Path,
+        default=Path("slimdc-demo.png"),
+        metavar="PNG",
+        help="where to draw the images, with matplotlib (default: slimdc-demo.png)",
+    )
     demo.add_argument("--seed", type=int, default=0)
     demo.set_defaults(run=_demo)
 
     slim = commands.add_parser("slim", help="keep the k most significant components per class")
-    slim.add_argument("set", type=Path, metavar="IN", help="a slimmable file")
+    slim.add_argument(
+        "set", type=Path, metavar="IN", help="a slimmable file, as slimdc.save writes it"
+    )
     slim.add_argument("out", type=Path, metavar="OUT", help="where to write the smaller one")
     slim.add_argument("-k", type=int, required=True, help="components per class to keep")
-    slim.add_argument("--steps", type=int, help="optimisation steps; 0 is learning-free")
+    slim.add_argument("--steps", type=int, help="training steps; 0 is learning-free (default: 500)")
     slim.add_argument("--backend", default="numpy", help="see `slimdc backends` (default: numpy)")
-    slim.add_argument("--width", type=int, help="filters of the networks' first layer")
+    slim.add_argument(
+        "--width", type=int, help="filters of the networks' first layer (default: 32)"
+    )
     slim.add_argument("--seed", type=int, default=0)
     slim.add_argument(
         "--checkpoint", type=Path, metavar="PATH", help="write progress there, resume if present"
@@ -107,18 +122,22 @@ def _parser() -> argparse.ArgumentParser:
     certify.set_defaults(run=_certify)
 
     evaluate = commands.add_parser("evaluate", help="train networks on a set, test on real data")
-    evaluate.add_argument("set", type=Path, metavar="SET", help="a slimmable file")
+    evaluate.add_argument(
+        "set", type=Path, metavar="SET", help="a slimmable file, as slimdc.save writes it"
+    )
     evaluate.add_argument(
         "--data",
         choices=("fashion-mnist", "mnist", "sample"),
         default="fashion-mnist",
-        help="real test images; sample: 1,000 of Fashion-MNIST's, in the package",
+        help="real test images (default: fashion-mnist); sample: 1,000 of them, in the package",
     )
     evaluate.add_argument("--root", type=Path, metavar="DIR", help="folder of the data's files")
     evaluate.add_argument("--repeats", type=int, default=5, help="networks (default: 5)")
     evaluate.add_argument("--steps", type=int, help="training steps of each network")
     evaluate.add_argument("--backend", default="numpy", help="(default: numpy)")
-    evaluate.add_argument("--width", type=int, help="filters of the networks' first layer")
+    evaluate.add_argument(
+        "--width", type=int, help="filters of the networks' first layer (default: 32)"
+    )
     evaluate.add_argument("--seed", type=int, default=0)
     evaluate.set_defaults(run=_evaluate)
 

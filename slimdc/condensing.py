@@ -100,7 +100,7 @@ def condense(
     progress: Progress = None,
     history: list[Terms] | None = None,
     checkpoint: str | Path | None = None,
-    checkpoint_interval: int = 100,
+    checkpoint_interval: int = 20,
 ) -> SlimmableDataset:
     """Condense real data into a set that can be slimmed.
 

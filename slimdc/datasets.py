@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from slimdc.errors import FileError
+from slimdc.errors import FileError, InvalidTypeError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -200,6 +200,8 @@ def _read(name: str, torchvision: str, root: str | os.PathLike[str] | None) -> R
 
 def _find(name: str, torchvision: str, root: str | os.PathLike[str] | None) -> Path:
     if root is not None:
+        if not isinstance(root, str | os.PathLike):
+            raise InvalidTypeError("root", type(root).__name__, "a str or a path")
         base = Path(root).expanduser()
         places = [base, base / name, base / torchvision]
     else:
@@ -219,7 +221,7 @@ def _find(name: str, torchvision: str, root: str | os.PathLike[str] | None) -> P
         f"no {name} files in " + ", ".join(str(place) for place in places),
         f"a folder with {', '.join(files)}, each with or without .gz "
         f"(give root=, set {_ENVIRONMENT} to the folder that holds {name}/, "
-        "or on Debian install dataset-fashion-mnist)",
+        f"{'or install it from Debian' if name == 'fashion-mnist' else 'or in ~/.cache/slimdc'})",
     )
 
 

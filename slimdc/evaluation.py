@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
 
-from slimdc._array import dtype_name
+from slimdc._array import as_array, dtype_name, to_numpy
 from slimdc.assembly import Assembly, factors_of, network_for, network_input
 from slimdc.backend import Array, Backend, Tensors, resolve
-from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
+from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError, SlimdcWarning
 from slimdc.networks import Network, fresh, predict, squared_error
 from slimdc.opening import Openable, open_real, open_set
 from slimdc.optimizers import Adam, cosine
@@ -59,6 +60,8 @@ class Evaluation:
 
     def __str__(self) -> str:
         count = len(self.accuracies)
+        if count == 1:
+            return f"{self.mean:.2f} % (1 network, {self.steps} steps)"
         return f"{self.mean:.2f} ± {self.std:.2f} % ({count} networks, {self.steps} steps)"
 
 
@@ -138,6 +141,11 @@ def evaluate(
     NumericalError
         If a network leaves the finite numbers.
 
+    Warns
+    -----
+    SlimdcWarning
+        If the test samples plainly live in another space than the set's.
+
     Examples
     --------
     >>> import numpy as np
@@ -164,6 +172,7 @@ def evaluate(
         raise InvalidValueError(
             "y_test", f"class {classes.max()}", f"classes below {outputs}, the set's label entries"
         )
+    _warn_of_another_space(x_test, x_real, opened, preprocessed)
     x_real = x_real.astype(factors["u"].dtype)
     ops = resolve(backend, opened.u)
     architecture = network_for(network, opened, chosen, ops)
@@ -180,6 +189,23 @@ def evaluate(
             accuracies.append(100.0 * float(np.mean(predicted == classes)))
             report(len(accuracies), count, {"accuracy": accuracies[-1]})
     return Evaluation(tuple(accuracies), steps)
+
+
+def _warn_of_another_space(
+    x_test: Any, x_real: np.ndarray, data: SlimmableDataset, preprocessed: bool
+) -> None:
+    x = to_numpy(data.arrays()[0])
+    raw_pixels = dtype_name(as_array(x_test, "x_test")) == "uint8" and not preprocessed
+    standardised = data.preprocessing == Preprocessing() and x.min() < -0.25
+    if (raw_pixels and standardised) or np.abs(x_real).max() > 10 * max(1.0, np.abs(x).max()):
+        warnings.warn(
+            f"x_test: found values from {x_real.min():.3g} to {x_real.max():.3g} after the set's "
+            f"preprocessing, expected the space of the set, {x.min():.3g} to {x.max():.3g}; give "
+            "the set its preprocessing (SlimmableDataset.from_arrays), or preprocessed samples "
+            "and preprocessed=True",
+            SlimdcWarning,
+            stacklevel=3,
+        )
 
 
 def _train(

@@ -235,7 +235,9 @@ def checked(preprocessing: object, channels: int) -> Preprocessing:
     count = len(preprocessing.mean)
     if count not in (1, channels):
         raise InvalidValueError(
-            "preprocessing", found=f"{count} channels", expected=f"1 or {channels}"
+            "preprocessing",
+            found=f"{count} channels",
+            expected="1" if channels == 1 else f"1 or {channels}",
         )
     return preprocessing
 

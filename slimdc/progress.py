@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
+from slimdc.errors import InvalidTypeError
+
 Report: TypeAlias = Callable[[int, int, dict[str, float]], None]
 Progress: TypeAlias = Report | bool | None
 
@@ -31,6 +33,8 @@ def reporting(progress: Progress, title: str) -> Iterator[Report]:
     if callable(progress):
         yield progress
         return
+    if progress is not None and not isinstance(progress, bool):
+        raise InvalidTypeError("progress", repr(progress), "a callable, a bool or None")
     if progress is None:
         progress = sys.stderr.isatty()
     try:

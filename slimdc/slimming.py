@@ -82,7 +82,7 @@ def slim(
     progress: Progress = None,
     history: list[Terms] | None = None,
     checkpoint: str | Path | None = None,
-    checkpoint_interval: int = 100,
+    checkpoint_interval: int = 20,
 ) -> SlimmableDataset:
     """Make a condensed set smaller from the set alone.
 
@@ -106,7 +106,7 @@ def slim(
     seed : int
         Seed of every random draw. One seed means the same networks on every backend.
     network : {"auto", "convnet", "mlp"} or Network
-        The pool's architecture; ``"auto"`` is the ConvNet for images, the MLP for vectors.
+        The pool's architecture: the ConvNet for images, the MLP for flat vectors.
     width : int, optional
         Width of the networks; the preset's where None.
     preset : {"default", "paper"} or SlimSettings

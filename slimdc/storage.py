@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from slimdc._array import HostArray, like, to_numpy
+from slimdc._array import HostArray, like, namespace, to_numpy
 from slimdc.errors import FileError, InvalidTypeError, SlimdcError
 from slimdc.factors import NAMES
 from slimdc.parameterization import SlimmableDataset
@@ -116,7 +116,10 @@ def load(path: str | os.PathLike[str], *, like: Any = None) -> SlimmableDataset:
         raise FileError(
             os.fspath(path), found=f"a damaged set ({error})", expected="a set that was saved"
         ) from error
-    return data if like is None else _in_framework_of(like, data)
+    if like is None:
+        return data
+    namespace(like, argument="like")
+    return _in_framework_of(like, data)
 
 
 def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, HostArray], dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from conftest import Space
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import slimdc
 from slimdc.certificate import Bound, Certificate, certify
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError, SlimdcWarning
 from slimdc.parameterization import SlimmableDataset
@@ -328,6 +330,15 @@ def test_the_report_is_frozen_and_prints_as_a_table() -> None:
     assert max(map(len, text.splitlines())) <= 100
     for words in ("Frobenius", "kept ratio", "Eq. 9, with s2", "Eq. 10, any V", "fails", "slack"):
         assert words in text
+
+
+def test_paths_and_pairs_are_taken(tmp_path: Path) -> None:
+    data = drawn_set()
+    for name, part in (("before", data), ("after", data.truncate(1))):
+        slimdc.save(part, tmp_path / name)
+    from_files = certify(tmp_path / "before", str(tmp_path / "after"))
+    assert from_files == certify(data, data.truncate(1))
+    assert certify(data.arrays(), data).infinity_order.relative < 1e-6
 
 
 def test_bad_arguments_are_refused() -> None:

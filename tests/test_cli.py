@@ -19,7 +19,7 @@ from slimdc.errors import SlimdcWarning
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
     """Write a set of 10 classes with 3 images each."""
-    x = np.random.default_rng(0).normal(size=(30, 28, 28)).astype(np.float32)
+    x = np.random.default_rng(0).random((30, 28, 28), dtype=np.float32)
     path = tmp_path / "images.safetensors"
     slimdc.save(slimdc.SlimmableDataset.from_arrays(x, np.arange(30) % 10), path)
     return path

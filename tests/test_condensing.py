@@ -193,3 +193,24 @@ def test_bad_evaluation_input_is_named(real, changed, kind):
     with pytest.raises(kind) as caught:
         slimdc.evaluate((x[:6], y[:6]), **arguments)
     assert str(caught.value).startswith(next(iter(changed)))
+
+
+def test_test_samples_in_another_space_are_told():
+    rng = np.random.default_rng(0)
+    y = np.arange(12) % 3
+    raw = rng.integers(0, 256, (12, 8, 8), dtype=np.uint8)
+    standardised = (raw / 255 - 0.5) / 0.25
+    options = {"steps": 3, "repeats": 1, "width": 4}
+    with pytest.warns(SlimdcWarning, match="x_test: found"):
+        slimdc.evaluate((standardised, y), raw, y, **options)
+    known = slimdc.SlimmableDataset.from_arrays(
+        standardised, y, preprocessing=slimdc.Preprocessing(0.5, 0.25)
+    )
+    with pytest.warns(SlimdcWarning, match="x_test: found"):
+        slimdc.evaluate(known, raw.astype(np.float32), y, **options)
+    told = slimdc.evaluate(known, raw, y, **options)
+    assert told == slimdc.evaluate(known, standardised, y, preprocessed=True, **options)
+
+
+def test_one_network_has_no_spread_to_show():
+    assert str(evaluation.Evaluation((70.0,), 5)) == "70.00 % (1 network, 5 steps)"

@@ -213,6 +213,7 @@ def test_k_no_int(k):
         ("checkpoint_interval", 0, ValueError),
         ("checkpoint", 5, TypeError),
         ("history", True, TypeError),
+        ("progress", "yes", TypeError),
         ("network", 5, TypeError),
         ("network", networks.MLP(7, 3), ValueError),
         ("network", networks.ConvNet((8, 8, 1), 4, width=4), ValueError),
