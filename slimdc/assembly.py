@@ -25,9 +25,14 @@ class NetworkSize(Protocol):
     """The part of any settings that says how large a network is."""
 
     @property
-    def width(self) -> int: ...  # noqa: D102
+    def width(self) -> int:
+        """Filters of the first block, or units of a layer."""
+        ...
+
     @property
-    def depth(self) -> int: ...  # noqa: D102
+    def depth(self) -> int:
+        """Blocks or layers."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,12 @@ def network_for(
 def factors_of(data: SlimmableDataset) -> Host:
     """Copy the factors of a set to the host, by name."""
     return {name: to_numpy(x) for name, x in zip(NAMES, data._factors(), strict=True)}
+
+
+def samples_on(ops: Backend, data: SlimmableDataset) -> tuple[Array, Array]:
+    """Compute a set's samples, as networks take them, and its labels on a backend."""
+    factors = {name: ops.asarray(x) for name, x in factors_of(data).items()}
+    return Assembly.of(data, ops).samples(factors)
 
 
 def finished(factors: Tensors, data: SlimmableDataset, ops: Backend) -> SlimmableDataset:

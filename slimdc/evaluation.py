@@ -11,7 +11,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from slimdc._array import as_array, dtype_name, to_numpy
-from slimdc.assembly import Assembly, factors_of, network_for, network_input
+from slimdc.assembly import network_for, network_input, samples_on
 from slimdc.backend import Array, Backend, Tensors, resolve
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError, SlimdcWarning
 from slimdc.networks import Network, fresh, predict, squared_error
@@ -166,23 +166,21 @@ def evaluate(
     seed = whole_number("seed", seed, at_least=0)
     space = Preprocessing() if preprocessed else opened.preprocessing
     x_real, classes = open_real(x_test, y_test, opened.shape, opened.layout, space, "_test")
-    factors = factors_of(opened)
-    outputs = factors["vy"].shape[2]
+    u, _, _, vy = opened._factors()
+    outputs = int(vy.shape[2])
     if classes.max() >= outputs:
         raise InvalidValueError(
             "y_test", f"class {classes.max()}", f"classes below {outputs}, the set's label entries"
         )
     _warn_of_another_space(x_test, x_real, opened, preprocessed)
-    x_real = x_real.astype(factors["u"].dtype)
-    ops = resolve(backend, opened.u)
+    x_real = x_real.astype(dtype_name(u))
+    ops = resolve(backend, u)
     architecture = network_for(network, opened, chosen, ops)
     # Batches have a generator of their own: they do not change which networks are drawn.
     rng, batches = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     accuracies: list[float] = []
     with ops.session(), reporting(progress, "evaluate") as report:
-        x, y = Assembly.of(opened, ops).samples(
-            {name: ops.asarray(factor) for name, factor in factors.items()}
-        )
+        x, y = samples_on(ops, opened)
         for _ in range(count):
             parameters = _train(architecture, ops, rng, batches, x, y, steps, chosen)
             predicted = _classify(architecture, ops, parameters, x_real, opened)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from array_api_compat import array_namespace
 
@@ -17,20 +17,6 @@ Tensors: TypeAlias = dict[str, Array]
 # Newton–Schulz is quadratic near 1; from the smallest singular value that a step of a trust-ratio
 # optimiser leaves, about 0.3, eight iterations reach float64's precision, and two are spare.
 RETRACTION_ITERATIONS = 10
-
-
-class Optimizer(Protocol):
-    """What the training loops ask of an optimiser."""
-
-    def start(self, parameters: Tensors) -> Tensors:
-        """Make the state before the first step."""
-        ...
-
-    def step(
-        self, parameters: Tensors, gradients: Tensors, state: Tensors, count: int, rate: float
-    ) -> tuple[Tensors, Tensors]:
-        """Return changes to be added to the parameters, and the next state; ``count`` is from 1."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -68,7 +54,7 @@ class Adam:
     def step(
         self, parameters: Tensors, gradients: Tensors, state: Tensors, count: int, rate: float
     ) -> tuple[Tensors, Tensors]:
-        """Return changes of size ``rate`` and the moments; see `Optimizer`."""
+        """Return changes of size ``rate`` and the next moments; ``count`` is from 1."""
         following: Tensors = {}
         changes: Tensors = {}
         scale_m = 1.0 / (1.0 - self.beta1**count)
@@ -112,7 +98,7 @@ class Lamb:
     def step(
         self, parameters: Tensors, gradients: Tensors, state: Tensors, count: int, rate: float
     ) -> tuple[Tensors, Tensors]:
-        """Return changes of norm ``rate`` times the parameters' own; see `Optimizer`."""
+        """Return changes of norm ``rate`` times the parameters' own, and the next moments."""
         directions, state = self.adam.step(parameters, gradients, state, count, 1.0)
         changes: Tensors = {}
         for name, direction in directions.items():

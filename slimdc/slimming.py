@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from slimdc._array import dtype_name, like
-from slimdc.assembly import Assembly, factors_of, network_for
+from slimdc.assembly import Assembly, network_for, samples_on
 from slimdc.backend import Array, Backend, Tensors, resolve
 from slimdc.checkpoint import Terms, digest_of
 from slimdc.errors import InvalidValueError
@@ -175,8 +175,7 @@ def slim(
             resolve(backend, before.u)
         return after
     ops = resolve(backend, before.u)
-    whole = factors_of(before)
-    x, y = Assembly.of(before, ops).samples({name: ops.asarray(f) for name, f in whole.items()})
+    x, y = samples_on(ops, before)
     architecture = network_for(network, before, settings.pool, ops)
 
     def objective(assembly: Assembly) -> Matching:

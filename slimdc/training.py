@@ -161,13 +161,24 @@ class Settings(Protocol):
     """The part of the settings of slimming and of condensing that the loop reads."""
 
     @property
-    def steps(self) -> int: ...  # noqa: D102
+    def steps(self) -> int:
+        """Number of training steps."""
+        ...
+
     @property
-    def rate(self) -> float: ...  # noqa: D102
+    def rate(self) -> float:
+        """LAMB's rate at the start."""
+        ...
+
     @property
-    def rate_floor(self) -> float: ...  # noqa: D102
+    def rate_floor(self) -> float:
+        """Fraction of the rate at the end."""
+        ...
+
     @property
-    def pool(self) -> PoolSettings: ...  # noqa: D102
+    def pool(self) -> PoolSettings:
+        """The networks."""
+        ...
 
 
 @dataclass(frozen=True)
