@@ -10,7 +10,7 @@ import pytest
 from conftest import Space, library
 from differences import relative
 
-from slimdc.optimizers import Adam, Lamb, Optimizer, cosine, retract, tangent
+from slimdc.optimizers import Adam, Lamb, cosine, retract, tangent
 
 PARAMETERS = {"a": (3, 4), "b": (5,)}
 
@@ -20,7 +20,7 @@ def draw(seed: int, scale: float = 1.0) -> dict[str, np.ndarray]:
     return {name: scale * rng.standard_normal(shape) for name, shape in PARAMETERS.items()}
 
 
-def run(optimizer: Optimizer, rates: list[float]) -> list[dict[str, np.ndarray]]:
+def run(optimizer: Adam | Lamb, rates: list[float]) -> list[dict[str, np.ndarray]]:
     """Parameters after each step, on gradients of sizes that change."""
     parameters = draw(0)
     state = optimizer.start(parameters)
