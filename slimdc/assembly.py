@@ -14,7 +14,7 @@ from slimdc._array import like, to_numpy
 from slimdc.backend import Array, Backend, Tensors
 from slimdc.errors import NumericalError
 from slimdc.factors import NAMES
-from slimdc.networks import Network, build, verified
+from slimdc.networks import Network, Norm, build, verified
 from slimdc.parameterization import SlimmableDataset, reconstruct
 from slimdc.selection import largest_components
 
@@ -34,6 +34,11 @@ class NetworkSize(Protocol):
         """Blocks or layers."""
         ...
 
+    @property
+    def norm(self) -> Norm:
+        """Normalisation of a ConvNet."""
+        ...
+
 
 @dataclass(frozen=True)
 class Assembly:
@@ -45,12 +50,15 @@ class Assembly:
         Shape of one sample.
     layout : str
         ``"flat"``, ``"channels_last"`` or ``"channels_first"``.
+    count : int
+        Number of samples N.
     rows, bases : array or None
         Where classes have unequal sizes, the stacked rows of U and of V that are not padding.
     """
 
     shape: tuple[int, ...]
     layout: str
+    count: int
     rows: Array | None
     bases: Array | None
 
@@ -60,6 +68,7 @@ class Assembly:
         return cls(
             data.shape,
             data.layout,
+            len(data),
             _held(data.samples, max(data.samples), ops),
             _held(data.components, max(data.components), ops),
         )
@@ -89,7 +98,15 @@ def network_for(
 ) -> Network:
     """Make the network that a caller named for a set, or check the one that was given."""
     outputs = int(data._factors()[3].shape[2])
-    made = build(network, data.shape, data.layout, outputs, width=size.width, depth=size.depth)
+    made = build(
+        network,
+        data.shape,
+        data.layout,
+        outputs,
+        width=size.width,
+        depth=size.depth,
+        norm=size.norm,
+    )
     sample = network_input(np.zeros((1, *data.shape), np.float32), data.shape, data.layout)
     return verified(made, sample, outputs, ops)
 

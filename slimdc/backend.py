@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = Any
 Tensors: TypeAlias = dict[str, Array]
-Scored: TypeAlias = Callable[..., tuple[Array, dict[str, Array]]]
+Groups: TypeAlias = dict[str, Tensors]
+# A function (variables, *constants) -> (a scalar for each group of variables, extras).
+Scored: TypeAlias = Callable[..., tuple[Tensors, Tensors]]
+Differentiated: TypeAlias = Callable[..., tuple[Tensors, Tensors, Groups]]
 
 ENTRY_POINTS = "slimdc.backends"
 
@@ -49,17 +52,23 @@ class Backend(Protocol):
         """Copy an array of the backend to the host."""
         ...
 
-    def value_and_grad(self, function: Scored) -> Callable[..., tuple[Array, Tensors, Tensors]]:
-        """Differentiate ``function(variables, *constants) -> (scalar, extras)`` in its variables.
+    def differentiate(self, function: Scored) -> Differentiated:
+        """Differentiate scalars, each in variables of its own, in one pass forward.
 
-        The result maps the same arguments to ``(scalar, extras, gradients)``; ``gradients`` has
-        the names, shapes and dtypes of ``variables``. A solution that does not exist is a
-        NumericalError or not finite.
+        ``function(variables, *constants)`` is given groups of variables, ``{group: {name: x}}``,
+        and returns ``({group: scalar}, extras)``. The result maps the same arguments to
+        ``(scalars, extras, gradients)``: ``gradients[group]`` has the names, shapes and dtypes of
+        ``variables[group]`` and holds the derivatives of ``scalars[group]`` in these alone. A
+        solution that does not exist is a NumericalError or not finite.
         """
         ...
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Make a pure function of arrays faster where the library can; identity otherwise."""
+        """Make a pure function faster where the library can; identity otherwise.
+
+        Its arguments and results are arrays, floats, None, and dicts and tuples of such. Floats
+        and values of arrays may change from call to call at no cost; shapes may not.
+        """
         ...
 
     def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
@@ -99,6 +108,45 @@ _BUILT_IN = {
         "slimdc_backends.torch", "TorchBackend", "torch", "pip install 'slimdc[torch]'"
     ),
 }
+
+
+def value_and_grad(
+    ops: Backend, function: Callable[..., tuple[Array, Tensors]]
+) -> Callable[..., tuple[Array, Tensors, Tensors]]:
+    """Differentiate one scalar in one group of variables.
+
+    Parameters
+    ----------
+    ops : Backend
+        The backend that differentiates.
+    function : callable
+        ``function(variables, *constants) -> (scalar, extras)``.
+
+    Returns
+    -------
+    callable
+        Maps the same arguments to ``(scalar, extras, gradients)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def square(v):
+    ...     return v["x"] * v["x"], {}
+    >>> value_and_grad(get("numpy"), square)({"x": np.asarray(3.0)})[2]["x"].item()
+    6.0
+    """
+
+    def grouped(variables: Groups, *constants: Any) -> tuple[Tensors, Tensors]:
+        value, extras = function(variables["all"], *constants)
+        return {"all": value}, extras
+
+    differentiate = ops.differentiate(grouped)
+
+    def ungrouped(variables: Tensors, *constants: Any) -> tuple[Array, Tensors, Tensors]:
+        values, extras, gradients = differentiate({"all": variables}, *constants)
+        return values["all"], extras, gradients["all"]
+
+    return ungrouped
 
 
 def names() -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from slimdc.parameterization import SlimmableDataset
 from slimdc.preprocessing import Preprocessing, checked
 from slimdc.progress import Progress
 from slimdc.settings import CONDENSE, CondenseSettings, chosen, whole_number
-from slimdc.training import Watch, fit
+from slimdc.training import Pair, Watch, fit
 
 
 @dataclass(frozen=True)
@@ -55,28 +55,25 @@ class RealMatching:
     rng: np.random.Generator
     settings: CondenseSettings
 
-    def targets(self, parameters: Tensors) -> Tensors:
-        """Draw and embed a batch of real samples."""
+    def batch(self) -> tuple[Array, Array]:
+        """Draw a batch of real samples."""
         drawn = self.rng.integers(self.x.shape[0], size=self.settings.batch)
         x = network_input(
             self.ops.asarray(self.x[drawn]), self.assembly.shape, self.assembly.layout
         )
-        features = self.network.embed(self.ops, parameters, x)
-        return {"x": features, "y": self.ops.asarray(self.y[drawn])}
+        return x, self.ops.asarray(self.y[drawn])
 
     def terms(
         self,
-        features: Array,
-        y: Array,
+        after: Pair,
         factors: Tensors,
         parameters: Tensors,  # noqa: ARG002 - Eq. 1 has no use for the head
-        targets: Tensors,
+        before: Pair,
     ) -> tuple[Array, Tensors]:
         """Return the loss and its three parts, unweighted."""
         s = self.settings
         parts = {
-            "performance": performance_matching(targets["x"], targets["y"], features, y, s.ridge)
-            / s.batch,
+            "performance": performance_matching(*before, *after, s.ridge) / s.batch,
             "skew": skewness(factors["s"]),
             "ortho": orthogonality(*self.assembly.stacked_bases(factors), centred=s.centred),
         }

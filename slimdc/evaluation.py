@@ -12,11 +12,11 @@ from array_api_compat import array_namespace
 
 from slimdc._array import as_array, dtype_name, to_numpy
 from slimdc.assembly import network_for, network_input, samples_on
-from slimdc.backend import Array, Backend, Tensors, resolve
+from slimdc.backend import Array, Backend, Groups, Tensors, resolve
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError, SlimdcWarning
-from slimdc.networks import Network, fresh, predict, squared_error
+from slimdc.networks import Network, fresh, observed, predict, squared_error
 from slimdc.opening import Openable, open_real, open_set
-from slimdc.optimizers import Adam, cosine
+from slimdc.optimizers import Adam, Pace, cosine
 from slimdc.parameterization import SlimmableDataset
 from slimdc.preprocessing import Preprocessing
 from slimdc.progress import Progress, reporting
@@ -223,11 +223,22 @@ def _train(
     batch = min(samples, settings.batch)
     warm_up = min(settings.warm_up, steps // 4)
 
-    def loss(parameters: Tensors, x: Array, y: Array) -> tuple[Array, Tensors]:
-        value = squared_error(network, ops, parameters, x, y)
-        return value, {"loss": value}
+    def loss(variables: Groups, x: Array, y: Array) -> tuple[Tensors, Tensors]:
+        features, statistics = observed(network, ops, variables["network"], x)
+        error = squared_error(variables["network"], features, y)
+        return {"network": error}, statistics
 
-    gradients = ops.value_and_grad(loss)
+    gradients = ops.differentiate(loss)
+
+    def stepped(
+        parameters: Tensors, moments: Tensors, x: Array, y: Array, pace: Pace
+    ) -> tuple[Tensors, Tensors, Array]:
+        values, statistics, slopes = gradients({"network": parameters}, x, y)
+        changes, moments = adam.step(parameters, slopes["network"], moments, pace)
+        learned = {name: p + changes[name] for name, p in parameters.items()}
+        return learned | statistics, moments, values["network"]
+
+    step = ops.compile(stepped)
     xp = array_namespace(x)
     order = np.arange(0)
     for count in range(1, steps + 1):
@@ -238,10 +249,8 @@ def _train(
                 order = np.concatenate([order, batches.permutation(samples)])
             drawn, order = ops.asarray(order[:batch]), order[batch:]
             part = (xp.take(x, drawn, axis=0), xp.take(y, drawn, axis=0))
-        value, _, slopes = gradients(parameters, *part)
         rate = settings.rate * cosine(count, steps, floor=settings.rate_floor, warm_up=warm_up)
-        changes, moments = adam.step(parameters, slopes, moments, count, rate)
-        parameters = {name: p + changes[name] for name, p in parameters.items()}
+        parameters, moments, value = step(parameters, moments, *part, adam.pace(count, rate))
     if not math.isfinite(float(ops.to_numpy(value))):
         raise NumericalError("data", "a network whose loss is not finite", "a set to learn from")
     return parameters

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias, TypeGuard, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +25,19 @@ Floats = npt.NDArray[np.float64]
 HEAD = "head.weight"
 HEAD_BIAS = "head.bias"
 
+Norm: TypeAlias = Literal["none", "instance", "batch"]
+NORMS: tuple[Norm, ...] = get_args(Norm)
+
+# Added to variances; and the fraction of the running statistics that a step keeps.
+EPSILON = 1e-5
+MEMORY = 0.9
+
 
 class Network(Protocol):
-    """What slimming, condensing and evaluating ask of a network."""
+    """What slimming, condensing and evaluating ask of a network.
+
+    A network may also keep running statistics among its parameters, see `Observing`.
+    """
 
     def draw(self, rng: np.random.Generator) -> dict[str, Floats]:
         """Draw initial parameters, `HEAD` (f, c) and `HEAD_BIAS` (c,) among them."""
@@ -37,13 +48,28 @@ class Network(Protocol):
         ...
 
 
+@runtime_checkable
+class Observing(Network, Protocol):
+    """A network with running statistics: `embed` uses them, and only its own steps update them."""
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """Names of the parameters that are running statistics; none where nothing is observed."""
+        ...
+
+    def observe(self, ops: Backend, parameters: Tensors, x: Array) -> tuple[Array, Tensors]:
+        """Compute features by the statistics of ``x`` itself, and the next running statistics."""
+        ...
+
+
 @dataclass(frozen=True)
 class ConvNet:
     """The paper's ConvNet: ``depth`` blocks of convolution, ReLU and 2 x 2 average pooling.
 
     Filters are 3 x 3 with bias, the width doubles from block to block (128-256-512 in the paper,
-    after FRePo), there is no normalisation, and the head is linear with bias. The first block pads
-    28 x 28 images to 32 x 32, as FRePo does. Parameters start lecun-normal, biases at zero.
+    after FRePo), and the head is linear with bias. The first block pads 28 x 28 images to 32 x 32,
+    as FRePo does. Parameters start lecun-normal, biases at zero. Where there is a normalisation,
+    it stands before every convolution but the first, FRePo's place for it.
 
     Parameters
     ----------
@@ -55,11 +81,15 @@ class ConvNet:
         Filters of the first block.
     depth : int
         Number of blocks.
+    norm : {"none", "instance", "batch"}
+        Normalisation: none, of each image's channels, or of channels over the batch, with running
+        statistics that only the network's own steps update.
 
     Raises
     ------
     InvalidValueError
-        If a number is below 1, or the images are too small for that many poolings.
+        If a number is below 1, the images are too small for that many poolings, or there is no
+        such normalisation.
 
     Examples
     --------
@@ -75,9 +105,13 @@ class ConvNet:
     outputs: int
     width: int = 128
     depth: int = 3
+    norm: Norm = "none"
 
     def __post_init__(self) -> None:
         _at_least_one(width=self.width, depth=self.depth, outputs=self.outputs)
+        if self.norm not in NORMS:
+            expected = f"one of {', '.join(map(repr, NORMS))}"
+            raise InvalidValueError("norm", repr(self.norm), expected)
         if min(self._size()) < 1:
             raise InvalidValueError(
                 "depth",
@@ -92,11 +126,54 @@ class ConvNet:
         for i, (before, after) in enumerate(itertools.pairwise(channels)):
             parameters[f"conv{i}.weight"] = _lecun_normal(rng, (3, 3, before, after))
             parameters[f"conv{i}.bias"] = np.zeros(after)
+            if i and self.norm != "none":
+                parameters[f"norm{i}.scale"] = np.ones(before)
+                parameters[f"norm{i}.shift"] = np.zeros(before)
+            if i and self.norm == "batch":
+                parameters[f"norm{i}.mean"] = np.zeros(before)
+                parameters[f"norm{i}.variance"] = np.ones(before)
         return parameters | _draw_head(rng, math.prod(self._size()) * channels[-1], self.outputs)
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """Names of the running statistics: those of batch normalisation."""
+        if self.norm != "batch":
+            return ()
+        return tuple(f"norm{i}.{x}" for i in range(1, self.depth) for x in ("mean", "variance"))
 
     def embed(self, ops: Backend, parameters: Tensors, x: Array) -> Array:
         """Compute features (n, f) of images (n, h, w, channels)."""
+
+        def normalise(x: Array, i: int) -> Array:
+            moments = moments_of(x, (1, 2)) if self.norm == "instance" else _running(parameters, i)
+            return _normalised(x, moments, parameters, i)
+
+        return self._features(ops, parameters, x, normalise)
+
+    def observe(self, ops: Backend, parameters: Tensors, x: Array) -> tuple[Array, Tensors]:
+        """Compute features (n, f), normalised by this batch, and the next running statistics."""
+        statistics: Tensors = {}
+
+        def normalise(x: Array, i: int) -> Array:
+            moments = moments_of(x, (0, 1, 2))
+            for name, new in zip(("mean", "variance"), moments, strict=True):
+                held = parameters[f"norm{i}.{name}"]
+                flat = namespace(new).reshape(new, held.shape)
+                statistics[f"norm{i}.{name}"] = held * MEMORY + flat * (1.0 - MEMORY)
+            return _normalised(x, moments, parameters, i)
+
+        return self._features(ops, parameters, x, normalise), statistics
+
+    def _features(
+        self,
+        ops: Backend,
+        parameters: Tensors,
+        x: Array,
+        normalise: Callable[[Array, int], Array],
+    ) -> Array:
         for i in range(self.depth):
+            if i and self.norm != "none":
+                x = normalise(x, i)
             x = ops.conv_relu_pool(
                 x, parameters[f"conv{i}.weight"], parameters[f"conv{i}.bias"], self._padding(i)
             )
@@ -173,6 +250,7 @@ def build(
     *,
     width: int,
     depth: int,
+    norm: Norm = "none",
 ) -> Network:
     """Make a network for samples of a shape, or pass one through.
 
@@ -186,6 +264,8 @@ def build(
         Label entries c.
     width, depth : int
         Of a network made here.
+    norm : {"none", "instance", "batch"}
+        Of a ConvNet made here.
 
     Returns
     -------
@@ -199,7 +279,7 @@ def build(
     Examples
     --------
     >>> build("auto", (3, 32, 32), "channels_first", 10, width=32, depth=3)
-    ConvNet(image=(32, 32, 3), outputs=10, width=32, depth=3)
+    ConvNet(image=(32, 32, 3), outputs=10, width=32, depth=3, norm='none')
     """
     if not isinstance(network, str):
         return network
@@ -210,7 +290,7 @@ def build(
         return MLP(shape[0], outputs, width, depth)
     if kind == "convnet" and layout != "flat":
         h, w, c = (*shape[1:], shape[0]) if layout == "channels_first" else shape
-        return ConvNet((h, w, c), outputs, width, depth)
+        return ConvNet((h, w, c), outputs, width, depth, norm)
     raise InvalidValueError(
         "network",
         f"{network!r} for samples of shape {shape}",
@@ -283,10 +363,49 @@ def predict(parameters: Tensors, features: Array) -> Array:
     return features @ parameters[HEAD] + parameters[HEAD_BIAS]
 
 
-def squared_error(network: Network, ops: Backend, parameters: Tensors, x: Array, y: Array) -> Array:
-    """Half the squared error of a network, summed over label entries, averaged over samples."""
-    error = predict(parameters, network.embed(ops, parameters, x)) - y
+def squared_error(parameters: Tensors, features: Array, y: Array) -> Array:
+    """Half the squared error of the head on features, summed over label entries, their mean."""
+    error = predict(parameters, features) - y
     return namespace(error).sum(error * error) * (0.5 / error.shape[0])
+
+
+def observed(
+    network: Network, ops: Backend, parameters: Tensors, x: Array
+) -> tuple[Array, Tensors]:
+    """Compute features for a network's own training step, and its next running statistics."""
+    if keeps_statistics(network):
+        return network.observe(ops, parameters, x)
+    return network.embed(ops, parameters, x), {}
+
+
+def keeps_statistics(network: Network) -> TypeGuard[Observing]:
+    """Whether a network's own steps see other features than `Network.embed` gives."""
+    return isinstance(network, Observing) and bool(network.statistics)
+
+
+def moments_of(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
+    """Mean and variance over axes, which are kept.
+
+    Examples
+    --------
+    >>> mean, variance = moments_of(np.asarray([[1.0, 3.0]]), (1,))
+    >>> mean.tolist(), variance.tolist()
+    ([[2.0]], [[1.0]])
+    """
+    xp, share = namespace(x), 1.0 / math.prod(x.shape[axis] for axis in axes)
+    mean = xp.sum(x, axis=axes, keepdims=True) * share
+    deviation = x - mean
+    return mean, xp.sum(deviation * deviation, axis=axes, keepdims=True) * share
+
+
+def _running(parameters: Tensors, i: int) -> tuple[Array, Array]:
+    return parameters[f"norm{i}.mean"], parameters[f"norm{i}.variance"]
+
+
+def _normalised(x: Array, moments: tuple[Array, Array], parameters: Tensors, i: int) -> Array:
+    mean, variance = moments
+    scale = (variance + EPSILON) ** -0.5 * parameters[f"norm{i}.scale"]
+    return (x - mean) * scale + parameters[f"norm{i}.shift"]
 
 
 def _draw_head(rng: np.random.Generator, features: int, outputs: int) -> dict[str, Floats]:

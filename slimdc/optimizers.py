@@ -1,13 +1,15 @@
 """Adam, LAMB, their schedule, and steps that keep U orthonormal: pure functions on arrays.
 
-A state is a flat dict of arrays, so that a checkpoint can hold it; ``count`` is kept by callers.
+Moments are one vector each, whatever the number of tensors: a step is a handful of operations,
+which matters where each is a kernel launch. Callers count the steps and ask for their pace.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from array_api_compat import array_namespace
 
@@ -17,6 +19,22 @@ Tensors: TypeAlias = dict[str, Array]
 # Newton–Schulz is quadratic near 1; from the smallest singular value that a step of a trust-ratio
 # optimiser leaves, about 0.3, eight iterations reach float64's precision, and two are spare.
 RETRACTION_ITERATIONS = 10
+
+
+class Pace(NamedTuple):
+    """What a step's count and rate come to.
+
+    Attributes
+    ----------
+    rate : float
+        The rate.
+    first, second : float
+        What corrects the bias of the first and of the second moment.
+    """
+
+    rate: float
+    first: float
+    second: float
 
 
 @dataclass(frozen=True)
@@ -34,7 +52,8 @@ class Adam:
     --------
     >>> import numpy as np
     >>> adam, w = Adam(), {"w": np.array([1.0])}
-    >>> changes, state = adam.step(w, {"w": np.array([4.0])}, adam.start(w), 1, 0.1)
+    >>> pace = adam.pace(1, 0.1)
+    >>> changes, state = adam.step(w, {"w": np.array([4.0])}, adam.start(w), pace)
     >>> changes["w"].round(6)
     array([-0.1])
     """
@@ -45,28 +64,23 @@ class Adam:
 
     def start(self, parameters: Tensors) -> Tensors:
         """Make zero moments."""
-        return {
-            f"{moment}.{name}": array_namespace(x).zeros_like(x)
-            for moment in ("m", "v")
-            for name, x in parameters.items()
-        }
+        zeros = _joined(parameters, parameters) * 0.0
+        return {"m": zeros, "v": zeros + 0.0}
+
+    def pace(self, count: int, rate: float) -> Pace:
+        """Give the pace of step ``count``, from 1."""
+        return Pace(rate, 1.0 / (1.0 - self.beta1**count), 1.0 / (1.0 - self.beta2**count))
 
     def step(
-        self, parameters: Tensors, gradients: Tensors, state: Tensors, count: int, rate: float
+        self, parameters: Tensors, gradients: Tensors, state: Tensors, pace: Pace
     ) -> tuple[Tensors, Tensors]:
-        """Return changes of size ``rate`` and the next moments; ``count`` is from 1."""
-        following: Tensors = {}
-        changes: Tensors = {}
-        scale_m = 1.0 / (1.0 - self.beta1**count)
-        scale_v = 1.0 / (1.0 - self.beta2**count)
-        for name in parameters:
-            g = gradients[name]
-            m = state[f"m.{name}"] * self.beta1 + g * (1.0 - self.beta1)
-            v = state[f"v.{name}"] * self.beta2 + (g * g) * (1.0 - self.beta2)
-            root = array_namespace(v).sqrt(v * scale_v)
-            changes[name] = m / (root + self.epsilon) * (-rate * scale_m)
-            following[f"m.{name}"], following[f"v.{name}"] = m, v
-        return changes, following
+        """Return changes, of the size of the rate, and the next moments."""
+        g = _joined(gradients, parameters)
+        m = state["m"] * self.beta1 + g * (1.0 - self.beta1)
+        v = state["v"] * self.beta2 + (g * g) * (1.0 - self.beta2)
+        root = array_namespace(v).sqrt(v * pace.second)
+        changes = m / (root + self.epsilon) * (-pace.rate * pace.first)
+        return _parted(changes, parameters), {"m": m, "v": v}
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,8 @@ class Lamb:
     --------
     >>> import numpy as np
     >>> lamb, w = Lamb(), {"w": np.array([3.0, 4.0])}
-    >>> changes, state = lamb.step(w, {"w": np.array([9.0, -1.0])}, lamb.start(w), 1, 0.1)
+    >>> pace = lamb.pace(1, 0.1)
+    >>> changes, state = lamb.step(w, {"w": np.array([9.0, -1.0])}, lamb.start(w), pace)
     >>> changes["w"].round(4)
     array([-0.3536,  0.3536])
     """
@@ -95,20 +110,25 @@ class Lamb:
         """Make zero moments."""
         return self.adam.start(parameters)
 
+    def pace(self, count: int, rate: float) -> Pace:
+        """Give the pace of step ``count``, from 1."""
+        return self.adam.pace(count, rate)
+
     def step(
-        self, parameters: Tensors, gradients: Tensors, state: Tensors, count: int, rate: float
+        self, parameters: Tensors, gradients: Tensors, state: Tensors, pace: Pace
     ) -> tuple[Tensors, Tensors]:
-        """Return changes of norm ``rate`` times the parameters' own, and the next moments."""
-        directions, state = self.adam.step(parameters, gradients, state, count, 1.0)
+        """Return changes of norm rate times the parameters' own, and the next moments."""
+        directions, state = self.adam.step(
+            parameters, gradients, state, pace._replace(rate=1.0)
+        )
         changes: Tensors = {}
         for name, direction in directions.items():
             xp = array_namespace(direction)
             own, other = _norm(parameters[name]), _norm(direction)
             neither_zero = (own > 0) & (other > 0)
             safe = xp.where(other > 0, other, xp.ones_like(other))
-            changes[name] = direction * (
-                xp.where(neither_zero, own / safe, xp.ones_like(other)) * rate
-            )
+            ratio = xp.where(neither_zero, own / safe, xp.ones_like(other))
+            changes[name] = direction * (ratio * pace.rate)
         return changes, state
 
 
@@ -163,6 +183,20 @@ def retract(u: Array, step: Array) -> Array:
     for _ in range(RETRACTION_ITERATIONS):
         u = u * 1.5 - (u @ (u.mT @ u)) * 0.5
     return u
+
+
+def _joined(tensors: Tensors, names: Iterable[str]) -> Array:
+    xp = array_namespace(*tensors.values())
+    return xp.concat([xp.reshape(tensors[name], (-1,)) for name in names], axis=0)
+
+
+def _parted(vector: Array, like: Tensors) -> Tensors:
+    xp, parts, start = array_namespace(vector), {}, 0
+    for name, x in like.items():
+        stop = start + math.prod(x.shape)
+        parts[name] = xp.reshape(vector[start:stop], x.shape)
+        start = stop
+    return parts
 
 
 def _norm(x: Array) -> Array:

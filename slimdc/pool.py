@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from slimdc.backend import Array, Backend, Tensors
-from slimdc.networks import Network, fresh, squared_error
-from slimdc.optimizers import Adam
+from slimdc.backend import Backend, Tensors
+from slimdc.networks import Network, fresh
+from slimdc.optimizers import Adam, Pace
 from slimdc.settings import PoolSettings
 
 
@@ -46,7 +46,6 @@ class NetworkPool:
         self._rate = settings.rate
         self._dtype = dtype
         self._adam = Adam()
-        self._step = ops.value_and_grad(self._loss)
         size = settings.size
         self._parameters: list[Tensors] = [{} for _ in range(size)]
         self._moments: list[Tensors] = [{} for _ in range(size)]
@@ -55,22 +54,26 @@ class NetworkPool:
         for i in range(size):
             self._bear(i)
 
-    def draw(self) -> tuple[int, Tensors]:
-        """Draw a network: its place in the pool and its parameters."""
+    def draw(self) -> tuple[int, Tensors, Tensors]:
+        """Draw a network: its place in the pool, its parameters and its optimiser's moments."""
         i = int(self._rng.integers(len(self._parameters)))
-        return i, self._parameters[i]
+        return i, self._parameters[i], self._moments[i]
 
-    def train(self, i: int, x: Array, y: Array) -> None:
-        """Give network ``i`` one step on samples as it takes them and their labels (n, c).
+    def pace(self, i: int) -> Pace:
+        """Give the pace of network ``i``'s next step."""
+        return self._adam.pace(self._counts[i] + 1, self._rate)
 
-        The loss is half the squared error summed over label entries, averaged over samples.
-        """
-        _, _, gradients = self._step(self._parameters[i], x, y)
+    def learned(
+        self, parameters: Tensors, gradients: Tensors, moments: Tensors, pace: Pace
+    ) -> tuple[Tensors, Tensors]:
+        """Compute a network's parameters and moments after a step: a pure function."""
+        changes, moments = self._adam.step(parameters, gradients, moments, pace)
+        return {name: p + changes[name] for name, p in parameters.items()}, moments
+
+    def settle(self, i: int, parameters: Tensors, moments: Tensors) -> None:
+        """Keep what network ``i`` has learned in a step; draw it anew when its life is over."""
+        self._parameters[i], self._moments[i] = parameters, moments
         self._counts[i] += 1
-        changes, self._moments[i] = self._adam.step(
-            self._parameters[i], gradients, self._moments[i], self._counts[i], self._rate
-        )
-        self._parameters[i] = {k: p + changes[k] for k, p in self._parameters[i].items()}
         self._ages[i] += 1
         if self._ages[i] >= self._lifetime:
             self._ages[i] = 0
@@ -101,6 +104,3 @@ class NetworkPool:
         self._parameters[i] = fresh(self.network, self._ops, self._rng, self._dtype)
         self._moments[i] = self._adam.start(self._parameters[i])
         self._counts[i] = 0
-
-    def _loss(self, parameters: Tensors, x: Array, y: Array) -> tuple[Array, Tensors]:
-        return squared_error(self.network, self._ops, parameters, x, y), {}

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.losses import Form, Weights
+from slimdc.networks import Norm
 
 Settings = TypeVar("Settings", "SlimSettings", "CondenseSettings")
 
@@ -75,6 +76,8 @@ class PoolSettings:
         Filters of the ConvNet's first block, or units of each of the MLP's layers.
     depth : int
         Blocks of the ConvNet, or layers of the MLP.
+    norm : {"none", "instance", "batch"}
+        Normalisation of the ConvNet.
 
     Examples
     --------
@@ -87,6 +90,7 @@ class PoolSettings:
     rate: float = 3e-4
     width: int = 32
     depth: int = 3
+    norm: Norm = "none"
 
     def __post_init__(self) -> None:
         for name in ("size", "lifetime", "width", "depth"):
@@ -198,8 +202,8 @@ class EvaluationSettings:
         Steps of linear warm-up, at most a quarter of all steps.
     batch : int
         Samples per step, at most all.
-    width, depth : int
-        Of the network, where it is named rather than given.
+    width, depth, norm
+        Of the network, where it is named rather than given; see `PoolSettings`.
 
     Examples
     --------
@@ -213,6 +217,7 @@ class EvaluationSettings:
     batch: int = 500
     width: int = 32
     depth: int = 3
+    norm: Norm = "none"
 
     def __post_init__(self) -> None:
         whole_number("warm_up", self.warm_up, at_least=0)

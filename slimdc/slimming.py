@@ -19,7 +19,7 @@ from slimdc.opening import Openable, open_set
 from slimdc.parameterization import SlimmableDataset
 from slimdc.progress import Progress
 from slimdc.settings import SLIM, SlimSettings, chosen, whole_number
-from slimdc.training import Watch, fit
+from slimdc.training import Pair, Watch, fit
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,15 @@ class Matching:
     ops: Backend
     settings: SlimSettings
 
-    def targets(self, parameters: Tensors) -> Tensors:
-        """Embed the set before slimming."""
-        return {"before": self.network.embed(self.ops, parameters, self.x)}
+    def batch(self) -> tuple[Array, Array]:
+        """Give the whole set before slimming."""
+        return self.x, self.y
 
     def terms(
-        self, features: Array, y: Array, factors: Tensors, parameters: Tensors, targets: Tensors
+        self, after: Pair, factors: Tensors, parameters: Tensors, before: Pair
     ) -> tuple[Array, Tensors]:
         """Return Eq. 13 and its four parts, unweighted."""
-        pair = (features, y, targets["before"], self.y)
+        pair = (*after, *before)
         form, ridge = self.settings.form, self.settings.ridge
         parts = {
             "first": first_order(*pair, parameters[HEAD], form),

@@ -10,21 +10,23 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from array_api_compat import array_namespace
 
 from slimdc.assembly import Assembly, factors_of, finished
-from slimdc.backend import Array, Backend, Tensors
+from slimdc.backend import Array, Backend, Groups, Tensors
 from slimdc.checkpoint import Checkpoint, Terms
 from slimdc.errors import InvalidTypeError, NumericalError
-from slimdc.networks import Network
-from slimdc.optimizers import Lamb, cosine, retract, tangent
+from slimdc.networks import Network, keeps_statistics, observed, squared_error
+from slimdc.optimizers import Lamb, Pace, cosine, retract, tangent
 from slimdc.parameterization import SlimmableDataset
 from slimdc.pool import NetworkPool
 from slimdc.progress import Progress, reporting
 from slimdc.settings import PoolSettings, whole_number
+
+Pair: TypeAlias = tuple[Array, Array]
 
 # The network's own step uses the whole set up to this many samples, a random part of it beyond.
 NETWORK_BATCH = 1000
@@ -33,16 +35,16 @@ REPORT_INTERVAL = 10
 
 
 class Objective(Protocol):
-    """What the factors are trained for."""
+    """What the factors are trained for: embeddings of a set and of what it is to match."""
 
-    def targets(self, parameters: Tensors) -> Tensors:
-        """Arrays that the loss compares with in one network; no gradient flows into them."""
+    def batch(self) -> tuple[Array, Array]:
+        """Give what the next step is to match: samples as networks take them, and labels."""
         ...
 
     def terms(
-        self, features: Array, y: Array, factors: Tensors, parameters: Tensors, targets: Tensors
+        self, after: Pair, factors: Tensors, parameters: Tensors, before: Pair
     ) -> tuple[Array, Tensors]:
-        """Return the loss and its parts, of the set's features (n, f), labels and factors."""
+        """Return the loss and its parts, of features (n, f) and labels after and before."""
         ...
 
 
@@ -100,24 +102,21 @@ class Trainer:
         self._rng = rng
         self._lamb = Lamb()
         self._moments = self._lamb.start(factors)
-        self._gradients = ops.value_and_grad(self._loss)
-        self._move = ops.compile(self._moved)
+        self._gradients = ops.differentiate(self._losses)
+        self._step = ops.compile(self._stepped)
 
     def step(self) -> Tensors:
         """Take one step of Algorithm 1 (lines 5 to 12) and return the parts of the loss."""
-        i, parameters = self._pool.draw()
-        targets = self._objective.targets(parameters)
-        _, extras, gradients = self._gradients(self.factors, parameters, targets)
+        i, parameters, own = self._pool.draw()
+        batch, drawn = self._objective.batch(), self._minibatch()
         self.count += 1
-        self.factors, self._moments = self._move(
-            self.factors, gradients, self._moments, self.count, self.schedule(self.count)
+        pace = self._lamb.pace(self.count, self.schedule(self.count))
+        terms: Tensors
+        self.factors, self._moments, parameters, own, terms = self._step(
+            self.factors, self._moments, parameters, own, batch, drawn, pace, self._pool.pace(i)
         )
-        x, y = extras.pop("x"), extras.pop("y")
-        if x.shape[0] > NETWORK_BATCH:
-            drawn = self._rng.choice(x.shape[0], NETWORK_BATCH, replace=False)
-            x, y = (array_namespace(v).take(v, self._ops.asarray(drawn), axis=0) for v in (x, y))
-        self._pool.train(i, x, y)
-        return extras
+        self._pool.settle(i, parameters, own)
+        return terms
 
     def state(self) -> dict[str, np.ndarray]:
         """Copy the factors, their optimiser and the pool to the host, by name."""
@@ -139,19 +138,56 @@ class Trainer:
         )
         self.count = count
 
-    def _loss(
-        self, factors: Tensors, parameters: Tensors, targets: Tensors
-    ) -> tuple[Array, Tensors]:
+    def _minibatch(self) -> Array | None:
+        """Draw the samples of the network's own step, where they are not all of them."""
+        samples = self._assembly.count
+        if samples <= NETWORK_BATCH:
+            return None
+        return self._ops.asarray(self._rng.choice(samples, NETWORK_BATCH, replace=False))
+
+    def _stepped(
+        self,
+        factors: Tensors,
+        moments: Tensors,
+        parameters: Tensors,
+        own: Tensors,
+        batch: Pair,
+        drawn: Array | None,
+        pace: Pace,
+        own_pace: Pace,
+    ) -> tuple[Tensors, Tensors, Tensors, Tensors, Tensors]:
+        x, y = batch
+        before = self._pool.network.embed(self._ops, parameters, x), y
+        _, extras, gradients = self._gradients(
+            {"factors": factors, "network": parameters}, before, drawn
+        )
+        terms = {name: extras.pop(name) for name in tuple(extras) if name not in parameters}
+        factors, moments = self._moved(factors, gradients["factors"], moments, pace)
+        learned, own = self._pool.learned(parameters, gradients["network"], own, own_pace)
+        return factors, moments, learned | extras, own, terms
+
+    def _losses(
+        self, variables: Groups, before: Pair, drawn: Array | None
+    ) -> tuple[Tensors, Tensors]:
+        """Compute the factors' loss and the network's own, on one embedding where they share it."""
+        factors, parameters = variables["factors"], variables["network"]
+        network, ops = self._pool.network, self._ops
         x, y = self._assembly.samples(factors)
-        features = self._pool.network.embed(self._ops, parameters, x)
-        loss, parts = self._objective.terms(features, y, factors, parameters, targets)
-        return loss, parts | {"x": x, "y": y}
+        features = network.embed(ops, parameters, x)
+        loss, terms = self._objective.terms((features, y), factors, parameters, before)
+        statistics: Tensors = {}
+        if drawn is not None or keeps_statistics(network):
+            if drawn is not None:
+                x, y = (array_namespace(v).take(v, drawn, axis=0) for v in (x, y))
+            features, statistics = observed(network, ops, parameters, x)
+        error = squared_error(parameters, features, y)
+        return {"factors": loss, "network": error}, terms | statistics
 
     def _moved(
-        self, factors: Tensors, gradients: Tensors, moments: Tensors, count: int, rate: float
+        self, factors: Tensors, gradients: Tensors, moments: Tensors, pace: Pace
     ) -> tuple[Tensors, Tensors]:
         gradients = gradients | {"u": tangent(factors["u"], gradients["u"])}
-        changes, moments = self._lamb.step(factors, gradients, moments, count, rate)
+        changes, moments = self._lamb.step(factors, gradients, moments, pace)
         moved = {name: x + changes[name] for name, x in factors.items() if name != "u"}
         turn = tangent(factors["u"], changes["u"])
         return {"u": retract(factors["u"], turn)} | moved, moments

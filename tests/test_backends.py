@@ -16,7 +16,16 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import slimdc
 from slimdc import backend, testing
-from slimdc.backend import Array, Backend, BackendFactory, Scored, Tensors
+from slimdc.backend import (
+    Array,
+    Backend,
+    BackendFactory,
+    Differentiated,
+    Groups,
+    Scored,
+    Tensors,
+    value_and_grad,
+)
 from slimdc.errors import InvalidValueError, MissingBackendError
 from slimdc.networks import ConvNet, squared_error
 from slimdc_backends import cores
@@ -107,12 +116,16 @@ def altered(change: Callable[[str, np.ndarray], Any]) -> type[NumpyBackend]:
     """Make a backend whose gradients are changed."""
 
     class Altered(NumpyBackend):
-        def value_and_grad(self, function: Scored) -> Callable[..., tuple[Array, Tensors, Tensors]]:
-            inner = super().value_and_grad(function)
+        def differentiate(self, function: Scored) -> Differentiated:
+            inner = super().differentiate(function)
 
-            def differentiated(*args: Any) -> tuple[Array, Tensors, Tensors]:
-                value, extras, gradients = inner(*args)
-                return value, extras, {k: change(k, g) for k, g in gradients.items()}
+            def differentiated(*args: Any) -> tuple[Tensors, Tensors, Groups]:
+                values, extras, gradients = inner(*args)
+                changed = {
+                    group: {name: change(name, g) for name, g in part.items()}
+                    for group, part in gradients.items()
+                }
+                return values, extras, changed
 
             return differentiated
 
@@ -124,10 +137,10 @@ def one_percent_off(changed: str) -> type[NumpyBackend]:
 
 
 class LeaksErrors(NumpyBackend):
-    def value_and_grad(self, function: Scored) -> Callable[..., tuple[Array, Tensors, Tensors]]:
-        inner = super().value_and_grad(function)
+    def differentiate(self, function: Scored) -> Differentiated:
+        inner = super().differentiate(function)
 
-        def differentiated(*args: Any) -> tuple[Array, Tensors, Tensors]:
+        def differentiated(*args: Any) -> tuple[Tensors, Tensors, Groups]:
             try:
                 return inner(*args)
             except ArithmeticError as error:
@@ -217,11 +230,11 @@ def network_bits(ops: Backend) -> list[bytes]:
     constants = [ops.asarray(a.astype(np.float32)) for a in (x, y)]
 
     def loss(v: Tensors, x: Array, y: Array) -> tuple[Array, Tensors]:
-        return squared_error(network, ops, v, x, y), {}
+        return squared_error(v, network.embed(ops, v, x), y), {}
 
     with ops.session():
         parameters = {name: ops.asarray(x) for name, x in host.items()}
-        value, _, gradients = ops.value_and_grad(loss)(parameters, *constants)
+        value, _, gradients = value_and_grad(ops, loss)(parameters, *constants)
         return [ops.to_numpy(x).tobytes() for x in (value, *gradients.values())]
 
 

@@ -15,6 +15,7 @@ from differences import central_differences, relative
 
 from slimdc import backend, datasets, losses
 from slimdc.assembly import Assembly, factors_of
+from slimdc.backend import value_and_grad
 from slimdc.losses import Form, Weights
 from slimdc.networks import ConvNet
 from slimdc.parameterization import SlimmableDataset, reconstruct
@@ -341,7 +342,7 @@ def test_gradients_on_numpy_are_those_of_torch(name: str) -> None:
     loss, variables, constants = problem(name)
     results = []
     for ops in (backend.get("numpy"), backend.get("torch")):
-        differentiate = ops.value_and_grad(lambda v, *c: (loss(v, *c), {}))
+        differentiate = value_and_grad(ops, lambda v, *c: (loss(v, *c), {}))
         entered = {of: ops.asarray(x) for of, x in variables.items()}
         value, _, gradients = differentiate(entered, *(ops.asarray(x) for x in constants))
         results.append({"value": value} | gradients)
@@ -394,7 +395,7 @@ def test_eq_7_has_a_gradient_in_float32(name: str, k: int, source: str) -> None:
             return losses.infinity_order(*embedded(small, v), *before, 1e-3, "relative"), {}
 
         with ops.session():
-            _, _, found = ops.value_and_grad(loss)(part)
+            _, _, found = value_and_grad(ops, loss)(part)
         gradients.append({of: ops.to_numpy(g) for of, g in found.items()})
     for of, exact in gradients[1].items():
         assert gradients[0][of].dtype == np.float32

@@ -10,7 +10,7 @@ from conftest import library
 from differences import central_differences, relative
 
 from slimdc import backend
-from slimdc.backend import Backend
+from slimdc.backend import Backend, value_and_grad
 from slimdc.errors import InvalidValueError
 from slimdc.networks import HEAD, HEAD_BIAS, MLP, ConvNet, Network, build, predict, squared_error
 from slimdc.pool import NetworkPool
@@ -39,10 +39,10 @@ def gradients_on(
     ops: Backend, network: Network, variables: dict[str, np.ndarray], y: np.ndarray
 ) -> dict[str, np.ndarray]:
     def loss(v: dict[str, Any], y: Any) -> tuple[Any, dict[str, Any]]:
-        return squared_error(network, ops, v, v["x"], y), {}
+        return squared_error(v, network.embed(ops, v, v["x"]), y), {}
 
     entered = {of: ops.asarray(x) for of, x in variables.items()}
-    value, _, gradients = ops.value_and_grad(loss)(entered, ops.asarray(y))
+    value, _, gradients = value_and_grad(ops, loss)(entered, ops.asarray(y))
     return {of: ops.to_numpy(g) for of, g in gradients.items()} | {"loss": ops.to_numpy(value)}
 
 
@@ -72,7 +72,7 @@ def test_gradients_are_central_differences(name: str) -> None:
     reference = ReferenceBackend()
 
     def value(v: dict[str, np.ndarray]) -> float:
-        return float(squared_error(network, reference, v, v["x"], y))
+        return float(squared_error(v, network.embed(reference, v, v["x"]), y))
 
     if isinstance(network, MLP):
         x = variables["x"]
@@ -191,7 +191,7 @@ def test_squared_error_is_half_the_sum_over_entries_and_the_mean_over_samples() 
     total = 0.0
     for one, label in zip(predicted + variables[HEAD_BIAS], y, strict=True):
         total += 0.5 * sum((a - b) ** 2 for a, b in zip(one, label, strict=True))
-    found = squared_error(network, ops, variables, variables["x"], y)
+    found = squared_error(variables, network.embed(ops, variables, variables["x"]), y)
     assert float(found) == pytest.approx(total / 4, rel=1e-12)
 
 

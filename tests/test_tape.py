@@ -161,7 +161,8 @@ def test_the_narrow_part_of_a_loss_is_differentiated_in_its_own_dtype() -> None:
     a = tape.variable(np.ones(3, np.float32))
     seen = []
 
-    def pullback(g: Any) -> tuple[Any]:
+    def pullback(g: Any, wanted: tuple[bool, ...]) -> tuple[Any]:
+        assert wanted == (True,)
         seen.append(g.dtype)
         return (g,)
 

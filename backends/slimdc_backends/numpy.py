@@ -11,11 +11,11 @@ import array_api_compat.numpy as xp
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from slimdc.backend import Array, Scored, Tensors
+from slimdc.backend import Array, Differentiated, Groups, Scored, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
 from slimdc_backends import cores
 from slimdc_backends.kernels import convolution
-from slimdc_backends.tape import Tape, Var, raw
+from slimdc_backends.tape import Var, differentiated, raw
 
 
 class NumpyBackend:
@@ -48,21 +48,18 @@ class NumpyBackend:
         """Copy an array."""
         return np.array(x)
 
-    def value_and_grad(self, function: Scored) -> Callable[..., tuple[Array, Tensors, Tensors]]:
+    def differentiate(self, function: Scored) -> Differentiated:
         """Differentiate by the tape; see `slimdc.backend.Backend`."""
+        by_tape = differentiated(xp, function)
 
-        def differentiated(variables: Tensors, *constants: Any) -> tuple[Array, Tensors, Tensors]:
-            tape = Tape(xp)
-            live = {name: tape.variable(x) for name, x in variables.items()}
+        def guarded(variables: Groups, *constants: Any) -> tuple[Tensors, Tensors, Groups]:
             try:
-                value, extras = function(live, *constants)
-                gradients = tape.gradients(value, list(live.values()))
+                values, extras, gradients = by_tape(variables, *constants)
             except np.linalg.LinAlgError as error:
                 raise NumericalError("loss", str(error), "a regular matrix") from error
-            plain = {name: raw(x) for name, x in extras.items()}
-            return raw(value), plain, dict(zip(live, gradients, strict=True))
+            return values, extras, gradients
 
-        return differentiated
+        return guarded
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function: NumPy has no compiler."""
@@ -78,10 +75,10 @@ class NumpyBackend:
         )
         if passed is None:
             return out
-        wanted = (isinstance(x, Var), isinstance(weight, Var) or isinstance(bias, Var))
 
-        def pullback(g: Array) -> tuple[Array | None, ...]:
-            return convolution.backward(g, images, filters, passed, padding, self._map, wanted)
+        def pullback(g: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+            of = (wanted[0], wanted[1] or wanted[2])
+            return convolution.backward(g, images, filters, passed, padding, self._map, of)
 
         return tapes[0].record(out, inputs, pullback)
 

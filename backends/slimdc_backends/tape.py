@@ -14,11 +14,13 @@ from typing import Any
 from array_api_compat import array_namespace
 
 Array = Any
-Pullback = Callable[[Array], Sequence[Array | None]]
+# From the gradient of a result, and which of its inputs' gradients are wanted, to these; what is
+# not wanted may be None or anything.
+Pullback = Callable[[Array, tuple[bool, ...]], Sequence[Array | None]]
 
 
 class Tape:
-    """The record of one computation, walked backwards once.
+    """The record of one computation, walked backwards for each scalar that it ends in.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ class Tape:
 
     def __init__(self, xp: Any) -> None:
         self.namespace = Recorder(self, xp)
-        self._steps: list[tuple[Var, tuple[Var, ...], Pullback]] = []
+        self._steps: list[tuple[Var, tuple[Array, ...], Pullback]] = []
 
     def variable(self, value: Array) -> Var:
         """Wrap an array whose gradient is wanted."""
@@ -37,35 +39,54 @@ class Tape:
     def record(self, value: Array, inputs: Sequence[Array], pullback: Pullback) -> Var:
         """Note a result, its inputs and the map from its gradient to theirs.
 
-        ``pullback`` returns one gradient for each input; those of inputs that are plain arrays
-        are not used and may be None.
+        ``pullback`` is given the gradient and, for each input, whether its own is wanted: plain
+        arrays' never are, nor those of variables that nobody asked for. It returns one for each
+        input.
         """
-        wanted = tuple(i for i, x in enumerate(inputs) if isinstance(x, Var))
         out = Var(value, self)
-
-        def of_variables(gradient: Array) -> list[Array | None]:
-            gradients = pullback(gradient)
-            return [gradients[i] for i in wanted]
-
-        self._steps.append((out, tuple(inputs[i] for i in wanted), of_variables))
+        self._steps.append((out, tuple(inputs), pullback))
         return out
 
     def gradients(self, result: Var, variables: Sequence[Var]) -> list[Array]:
-        """Differentiate a scalar result in each of the variables."""
+        """Differentiate a scalar result in each of the variables, and in nothing else."""
         xp = self.namespace.xp
+        leading = {id(v) for v in variables}  # what the variables act on, and they themselves
+        for out, inputs, _ in self._steps:
+            if any(id(x) in leading for x in inputs):
+                leading.add(id(out))
         flowing = {id(result): xp.ones_like(result.value)}
         for out, inputs, pullback in reversed(self._steps):
             gradient = flowing.pop(id(out), None)
-            if gradient is None:
+            if gradient is None or id(out) not in leading:
                 continue
-            for variable, part in zip(inputs, pullback(gradient), strict=True):
-                if part is not None:
+            wanted = tuple(id(x) in leading for x in inputs)
+            for x, asked, part in zip(inputs, wanted, pullback(gradient, wanted), strict=True):
+                if asked and part is not None:
                     # Beside wider arrays a gradient would widen, and all before it with it.
-                    if part.dtype != variable.dtype:
-                        part = xp.astype(part, variable.dtype)
-                    held = flowing.get(id(variable))
-                    flowing[id(variable)] = part if held is None else held + part
+                    narrow = part if part.dtype == x.dtype else xp.astype(part, x.dtype)
+                    held = flowing.get(id(x))
+                    flowing[id(x)] = narrow if held is None else held + narrow
         return [flowing[id(v)] if id(v) in flowing else xp.zeros_like(v.value) for v in variables]
+
+
+def differentiated(xp: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Differentiate by a tape over a namespace; see `slimdc.backend.Backend.differentiate`."""
+
+    def result(variables: dict[str, dict[str, Array]], *constants: Any) -> Any:
+        tape = Tape(xp)
+        live = {
+            group: {name: tape.variable(x) for name, x in part.items()}
+            for group, part in variables.items()
+        }
+        values, extras = function(live, *constants)
+        gradients = {
+            group: dict(zip(part, tape.gradients(values[group], list(part.values())), strict=True))
+            for group, part in live.items()
+        }
+        plain = {name: raw(x) for name, x in extras.items()}
+        return {group: raw(value) for group, value in values.items()}, plain, gradients
+
+    return result
 
 
 class Var:
@@ -112,13 +133,16 @@ class Var:
         return self.tape.record(
             self.value + raw(other),
             (self, other),
-            lambda g: (_fit(g, shapes[0]), _fit(g, shapes[1]) if _live(other) else None),
+            lambda g, wanted: tuple(
+                _fit(g, shape) if asked else None
+                for shape, asked in zip(shapes, wanted, strict=True)
+            ),
         )
 
     __radd__ = __add__
 
     def __neg__(self) -> Var:
-        return self.tape.record(-self.value, (self,), lambda g: (-g,))
+        return self.tape.record(-self.value, (self,), lambda g, _: (-g,))
 
     def __sub__(self, other: Array) -> Array:
         return self + (-other)
@@ -132,7 +156,10 @@ class Var:
         return self.tape.record(
             a * b,
             (self, other),
-            lambda g: (_fit(g * b, shapes[0]), _fit(g * a, shapes[1]) if _live(other) else None),
+            lambda g, wanted: (
+                _fit(g * b, shapes[0]) if wanted[0] else None,
+                _fit(g * a, shapes[1]) if wanted[1] else None,
+            ),
         )
 
     __rmul__ = __mul__
@@ -143,22 +170,22 @@ class Var:
         return self.tape.record(
             a / b,
             (self, other),
-            lambda g: (
-                _fit(g / b, shapes[0]),
-                _fit(-(g * a) / (b * b), shapes[1]) if _live(other) else None,
+            lambda g, wanted: (
+                _fit(g / b, shapes[0]) if wanted[0] else None,
+                _fit(-(g * a) / (b * b), shapes[1]) if wanted[1] else None,
             ),
         )
 
     def __rtruediv__(self, other: Array) -> Var:
         a = self.value
         return self.tape.record(
-            raw(other) / a, (self,), lambda g: (_fit(-(g * raw(other)) / (a * a), self.shape),)
+            raw(other) / a, (self,), lambda g, _: (_fit(-(g * raw(other)) / (a * a), self.shape),)
         )
 
-    def __pow__(self, exponent: int) -> Var:
+    def __pow__(self, exponent: float) -> Var:
         a = self.value
         return self.tape.record(
-            a**exponent, (self,), lambda g: (g * (a ** (exponent - 1)) * float(exponent),)
+            a**exponent, (self,), lambda g, _: (g * (a ** (exponent - 1)) * exponent,)
         )
 
     def __matmul__(self, other: Array) -> Array:
@@ -177,7 +204,7 @@ class Var:
         # The array API reads new axes but assigns to none.
         held = tuple(part for part in parts if part is not None) or ...
 
-        def scatter(g: Array) -> tuple[Array]:
+        def scatter(g: Array, _: tuple[bool, ...]) -> tuple[Array]:
             out = xp.zeros(shape, dtype=g.dtype, device=self.device)
             out[held] = xp.reshape(g, out[held].shape)
             return (out,)
@@ -222,9 +249,9 @@ class _Linalg:
         xp = self._xp
         x = xp.linalg.solve(raw(a), raw(b))
 
-        def pullback(g: Array) -> tuple[Array | None, Array]:
+        def pullback(g: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, Array]:
             of_b = xp.linalg.solve(xp.matrix_transpose(raw(a)), g)
-            return (-(of_b @ xp.matrix_transpose(x)) if _live(a) else None), of_b
+            return (-(of_b @ xp.matrix_transpose(x)) if wanted[0] else None), of_b
 
         return self._tape.record(x, (a, b), pullback) if _live(a) or _live(b) else x
 
@@ -263,10 +290,10 @@ class Recorder:
         xp = self.xp
         x, y = raw(a), raw(b)
 
-        def pullback(g: Array) -> tuple[Array | None, Array | None]:
+        def pullback(g: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, Array | None]:
             return (
-                _fit(g @ xp.matrix_transpose(y), x.shape) if _live(a) else None,
-                _fit(xp.matrix_transpose(x) @ g, y.shape) if _live(b) else None,
+                _fit(g @ xp.matrix_transpose(y), x.shape) if wanted[0] else None,
+                _fit(xp.matrix_transpose(x) @ g, y.shape) if wanted[1] else None,
             )
 
         return self._tape.record(x @ y, (a, b), pullback)
@@ -334,7 +361,7 @@ class Recorder:
     ) -> Array:
         if not isinstance(a, Var):
             return forward(a)
-        return self._tape.record(forward(a.value), (a,), lambda g: (pullback(g),))
+        return self._tape.record(forward(a.value), (a,), lambda g, _: (pullback(g),))
 
 
 def raw(x: Array) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from slimdc.backend import Array, Scored, Tensors
+from slimdc.backend import Array, Differentiated, Groups, Scored, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
 from slimdc_backends import cores
 
@@ -48,21 +48,34 @@ class TorchBackend:
         """Copy a tensor to the host."""
         return np.array(x.detach().cpu().numpy())
 
-    def value_and_grad(self, function: Scored) -> Callable[..., tuple[Array, Tensors, Tensors]]:
+    def differentiate(self, function: Scored) -> Differentiated:
         """Differentiate by autograd; see `slimdc.backend.Backend`."""
 
-        def differentiated(variables: Tensors, *constants: Any) -> tuple[Array, Tensors, Tensors]:
+        def differentiated(variables: Groups, *constants: Any) -> tuple[Tensors, Tensors, Groups]:
             with torch.enable_grad():
-                live = {name: x.detach().requires_grad_() for name, x in variables.items()}
+                live = {
+                    group: {name: x.detach().requires_grad_() for name, x in part.items()}
+                    for group, part in variables.items()
+                }
                 try:
-                    value, extras = function(live, *constants)
-                    gradients = torch.autograd.grad(
-                        value, list(live.values()), allow_unused=True, materialize_grads=True
-                    )
+                    values, extras = function(live, *constants)
+                    gradients = {
+                        group: torch.autograd.grad(
+                            values[group],
+                            list(part.values()),
+                            retain_graph=True,
+                            allow_unused=True,
+                            materialize_grads=True,
+                        )
+                        for group, part in live.items()
+                    }
                 except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
                     raise NumericalError("loss", str(error), "a regular matrix") from error
-            plain = {name: x.detach() for name, x in extras.items()}
-            return value.detach(), plain, dict(zip(live, gradients, strict=True))
+            return (
+                {group: value.detach() for group, value in values.items()},
+                {name: x.detach() for name, x in extras.items()},
+                {group: dict(zip(live[group], g, strict=True)) for group, g in gradients.items()},
+            )
 
         return differentiated
 
@@ -85,7 +98,7 @@ class TorchBackend:
 
     @contextmanager
     def session(self) -> Iterator[None]:
-        """Run without gradients outside `value_and_grad`, repeatably, on all available cores."""
+        """Run without gradients outside `differentiate`, repeatably, on all available cores."""
         # PyTorch splits sums by the number of threads: held at the number of cores, whatever it
         # was set to, a run repeats to the bit on one machine.
         threads = torch.get_num_threads()

@@ -8,7 +8,7 @@ from typing import NoReturn, TypeAlias
 import numpy as np
 
 from slimdc._array import dtype_name
-from slimdc.backend import Array, Backend, Scored, Tensors
+from slimdc.backend import Array, Backend, Tensors, value_and_grad
 from slimdc.testing.reference import ReferenceBackend
 
 FLOATS = ("float32", "float64")
@@ -19,17 +19,19 @@ GRADIENT = {"float32": 2e-3, "float64": 1e-6}
 CLEARANCE = 1e-4
 
 Host: TypeAlias = dict[str, np.ndarray]
+# (variables, *constants) -> (a scalar, extras).
+Loss: TypeAlias = Callable[..., tuple[Array, Tensors]]
 # What to differentiate, made for a backend; its variables; and its constants.
-Problem: TypeAlias = tuple[Callable[[Backend], Scored], Host, tuple[np.ndarray, ...]]
+Problem: TypeAlias = tuple[Callable[[Backend], Loss], Host, tuple[np.ndarray, ...]]
 
 
 def compare(ops: Backend, problem: Problem, title: str) -> None:
     """Hold a value, its extras and its gradients against the reference, in both dtypes."""
     build, variables, constants = problem
-    value, extras, gradients = ReferenceBackend().value_and_grad(build(ReferenceBackend()))(
+    value, extras, gradients = value_and_grad(ReferenceBackend(), build(ReferenceBackend()))(
         variables, *constants
     )
-    differentiate = ops.value_and_grad(build(ops))
+    differentiate = value_and_grad(ops, build(ops))
     for dtype in FLOATS:
         width = held(ops, dtype)
         entered = enter(ops, {name: x.astype(dtype) for name, x in variables.items()})
@@ -44,7 +46,7 @@ def compare(ops: Backend, problem: Problem, title: str) -> None:
 
 
 def clear_of_kinks(
-    build: Callable[[Backend], Scored],
+    build: Callable[[Backend], Loss],
     draw: Callable[[], Host],
     constants: tuple[np.ndarray, ...],
 ) -> Host:

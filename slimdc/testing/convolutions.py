@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from array_api_compat import array_namespace
 
-from slimdc.backend import Array, Backend, Scored, Tensors
+from slimdc.backend import Array, Backend, Tensors, value_and_grad
 from slimdc.networks import ConvNet, squared_error
-from slimdc.testing.comparison import Host, Problem, clear_of_kinks, compare, enter, fail
+from slimdc.testing.comparison import Host, Loss, Problem, clear_of_kinks, compare, enter, fail
 
 # Images, height, width, channels in and out, filter size, padding: odd sizes, oblong images, and
 # numbers of images that a chunk or a group of chunks does not divide.
@@ -72,7 +72,7 @@ def check_relu_at_zero(ops: Backend) -> None:
     weight = np.random.default_rng(0).standard_normal((3, 3, 1, 2)).astype(np.float32)
     variables = {"weight": weight, "bias": np.zeros(2, np.float32)}
     zeros = ops.asarray(np.zeros((1, 4, 4, 1), np.float32))
-    _, _, gradients = ops.value_and_grad(function)(enter(ops, variables), zeros)
+    _, _, gradients = value_and_grad(ops, function)(enter(ops, variables), zeros)
     for name, gradient in gradients.items():
         if ops.to_numpy(gradient).any():
             fail(f"no gradient in the {name} of rectified zeros", repr(ops.to_numpy(gradient)))
@@ -108,9 +108,9 @@ def check_convnet_gradients(ops: Backend) -> None:
         }
         return parameters | {"x": rng.standard_normal((2, 8, 6, 3))}
 
-    def build(ops: Backend) -> Scored:
+    def build(ops: Backend) -> Loss:
         def function(v: Tensors, y: Array) -> tuple[Array, Tensors]:
-            return squared_error(network, ops, v, v["x"], y), {}
+            return squared_error(v, network.embed(ops, v, v["x"]), y), {}
 
         return function
 
@@ -130,7 +130,7 @@ def _block(n: int, h: int, w: int, c_in: int, c_out: int, r: int, padding: int) 
             "bias": rng.standard_normal(c_out),
         }
 
-    def build(ops: Backend) -> Scored:
+    def build(ops: Backend) -> Loss:
         def function(v: Tensors, direction: Array) -> tuple[Array, Tensors]:
             out = ops.conv_relu_pool(v["x"], v["weight"], v["bias"], padding)
             if tuple(out.shape) != along.shape:

@@ -8,9 +8,9 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from slimdc import losses
-from slimdc.backend import Array, Backend, Scored, Tensors
+from slimdc.backend import Array, Backend, Tensors
 from slimdc.parameterization import reconstruct
-from slimdc.testing.comparison import Problem
+from slimdc.testing.comparison import Loss, Problem
 
 
 def loss_problems() -> dict[str, Problem]:
@@ -27,7 +27,7 @@ def loss_problems() -> dict[str, Problem]:
     }
     before = (x_before, y_before)
 
-    def simple(loss: Callable[..., Array]) -> Callable[[Backend], Scored]:
+    def simple(loss: Callable[..., Array]) -> Callable[[Backend], Loss]:
         return lambda _: lambda v, *constants: (loss(v, *constants), {})
 
     def total(v: Tensors, xb: Array, yb: Array, w: Array) -> Array:

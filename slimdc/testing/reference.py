@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from slimdc.backend import Array, Scored, Tensors
+from slimdc.backend import Array, Differentiated, Groups, Scored, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
 
 # Losses here are of size 1 and smooth over a few tenths: errors of h² and of eps / h are like.
@@ -47,11 +47,11 @@ class ReferenceBackend:
     --------
     >>> import numpy as np
     >>> def loss(variables, scale):
-    ...     x = variables["x"]
-    ...     return scale * np.sum(x * x), {"twice": 2 * x}
-    >>> variables = {"x": np.array([1.0, 3.0])}
-    >>> value, extras, gradients = ReferenceBackend().value_and_grad(loss)(variables, 0.5)
-    >>> float(value), extras["twice"].tolist(), gradients["x"].round(6).tolist()
+    ...     x = variables["some"]["x"]
+    ...     return {"some": scale * np.sum(x * x)}, {"twice": 2 * x}
+    >>> variables = {"some": {"x": np.array([1.0, 3.0])}}
+    >>> values, extras, gradients = ReferenceBackend().differentiate(loss)(variables, 0.5)
+    >>> float(values["some"]), extras["twice"].tolist(), gradients["some"]["x"].round(6).tolist()
     (5.0, [2.0, 6.0], [1.0, 3.0])
     """
 
@@ -71,28 +71,32 @@ class ReferenceBackend:
         """Copy an array."""
         return np.array(x)
 
-    def value_and_grad(self, function: Scored) -> Callable[..., tuple[Array, Tensors, Tensors]]:
+    def differentiate(self, function: Scored) -> Differentiated:
         """Differentiate by central differences in float64, one entry at a time."""
 
-        def differentiated(variables: Tensors, *constants: Any) -> tuple[Array, Tensors, Tensors]:
+        def differentiated(variables: Groups, *constants: Any) -> tuple[Tensors, Tensors, Groups]:
             try:
-                value, extras = function(dict(variables), *constants)
+                values, extras = function(variables, *constants)
             except np.linalg.LinAlgError as error:
                 raise NumericalError("loss", str(error), "a regular matrix") from error
-            wide = {name: np.array(x, dtype=np.float64) for name, x in variables.items()}
-            gradients = {}
-            for name, x in wide.items():
-                slope = np.empty(x.shape)
-                for place in np.ndindex(x.shape):
-                    held = x[place]
-                    x[place] = held + STEP
-                    above, _ = function(dict(wide), *constants)
-                    x[place] = held - STEP
-                    below, _ = function(dict(wide), *constants)
-                    x[place] = held
-                    slope[place] = (above - below) / (2 * STEP)
-                gradients[name] = slope.astype(variables[name].dtype)
-            return value, extras, gradients
+            wide = {
+                group: {name: np.array(x, dtype=np.float64) for name, x in part.items()}
+                for group, part in variables.items()
+            }
+            gradients: Groups = {group: {} for group in wide}
+            for group, part in wide.items():
+                for name, x in part.items():
+                    slope = np.empty(x.shape)
+                    for place in np.ndindex(x.shape):
+                        held = x[place]
+                        x[place] = held + STEP
+                        above, _ = function(wide, *constants)
+                        x[place] = held - STEP
+                        below, _ = function(wide, *constants)
+                        x[place] = held
+                        slope[place] = (above[group] - below[group]) / (2 * STEP)
+                    gradients[group][name] = slope.astype(variables[group][name].dtype)
+            return values, extras, gradients
 
         return differentiated
 

@@ -8,9 +8,9 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from slimdc import losses
-from slimdc.backend import Array, Backend, Tensors
+from slimdc.backend import Array, Backend, Tensors, value_and_grad
 from slimdc.networks import ConvNet, squared_error
-from slimdc.optimizers import Lamb, retract, tangent
+from slimdc.optimizers import Lamb, Pace, retract, tangent
 from slimdc.testing.comparison import FLOATS, VALUE, close, enter, fail, held
 
 
@@ -33,8 +33,8 @@ def check_compile(ops: Backend) -> None:
     >>> check_compile(backend.get("numpy"))
     """
 
-    def move(v: Tensors, g: Tensors, state: Tensors, count: int, rate: float) -> Tensors:
-        changes, state = Lamb().step(v, g | {"u": tangent(v["u"], g["u"])}, state, count, rate)
+    def move(v: Tensors, g: Tensors, state: Tensors, pace: Pace) -> Tensors:
+        changes, state = Lamb().step(v, g | {"u": tangent(v["u"], g["u"])}, state, pace)
         moved = {"u": retract(v["u"], tangent(v["u"], changes["u"])), "v": v["v"] + changes["v"]}
         return moved | state
 
@@ -47,8 +47,9 @@ def check_compile(ops: Backend) -> None:
         v, g = ({k: x.astype(dtype) for k, x in part.items()} for part in (drawn, slopes))
         state = Lamb().start(v)
         for count in (1, 2):
-            found = compiled(enter(ops, v), enter(ops, g), enter(ops, state), count, 0.1)
-            for name, expected in move(v, g, state, count, 0.1).items():
+            pace = Lamb().pace(count, 0.1)
+            found = compiled(enter(ops, v), enter(ops, g), enter(ops, state), pace)
+            for name, expected in move(v, g, state, pace).items():
                 close(ops, found[name], expected, 10 * VALUE[held(ops, dtype)], f"{name} of LAMB")
 
 
@@ -79,10 +80,10 @@ def check_determinism(ops: Backend) -> None:
     def function(v: Tensors, y: Array) -> tuple[Array, Tensors]:
         features = network.embed(ops, v, v["x"])
         loss = losses.infinity_order(features, y, 0.5 * features, y, 1e-3)
-        return loss + squared_error(network, ops, v, v["x"], y), {"features": features}
+        return loss + squared_error(v, network.embed(ops, v, v["x"]), y), {"features": features}
 
     def bits() -> list[bytes]:
-        value, extras, gradients = ops.value_and_grad(function)(enter(ops, host), y)
+        value, extras, gradients = value_and_grad(ops, function)(enter(ops, host), y)
         results = (value, extras["features"], *gradients.values())
         return [ops.to_numpy(x).tobytes() for x in results]
 

@@ -12,9 +12,9 @@ from typing import Any
 import array_api_strict as xp
 import numpy as np
 
-from slimdc.backend import Array, Scored, Tensors
+from slimdc.backend import Array, Differentiated, Groups, Scored, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
-from slimdc_backends.tape import Tape, raw
+from slimdc_backends.tape import differentiated
 
 
 class ThirdPartyBackend:
@@ -31,27 +31,30 @@ class ThirdPartyBackend:
     def to_numpy(self, x: Array) -> np.ndarray:
         return np.array(x)
 
-    def value_and_grad(self, function: Scored) -> Callable[..., tuple[Array, Tensors, Tensors]]:
-        def differentiated(variables: Tensors, *constants: Any) -> tuple[Array, Tensors, Tensors]:
-            tape = Tape(xp)
-            live = {name: tape.variable(x) for name, x in variables.items()}
+    def differentiate(self, function: Scored) -> Differentiated:
+        # A strict array on the left of an operation refuses a variable on its right, so that
+        # constants are variables whose gradients nobody asks for.
+        def function_of_one(variables: Groups, constants: Any) -> tuple[Tensors, Tensors]:
+            tape = next(iter(next(iter(variables.values())).values())).tape
 
-            # A strict array on the left of an operation refuses a variable on its right.
             def wrapped(x: Any) -> Any:
-                if isinstance(x, dict):
-                    return {name: wrapped(part) for name, part in x.items()}
+                if isinstance(x, tuple):
+                    return tuple(map(wrapped, x))
                 integers = not hasattr(x, "dtype") or not xp.isdtype(x.dtype, "real floating")
                 return x if integers else tape.variable(x)
 
+            return function(variables, *wrapped(constants))
+
+        by_tape = differentiated(xp, function_of_one)
+
+        def guarded(variables: Groups, *constants: Any) -> tuple[Tensors, Tensors, Groups]:
             try:
-                value, extras = function(live, *map(wrapped, constants))
-                gradients = tape.gradients(value, list(live.values()))
+                values, extras, gradients = by_tape(variables, constants)
             except np.linalg.LinAlgError as error:
                 raise NumericalError("loss", str(error), "a regular matrix") from error
-            plain = {name: raw(x) for name, x in extras.items()}
-            return raw(value), plain, dict(zip(live, gradients, strict=True))
+            return values, extras, gradients
 
-        return differentiated
+        return guarded
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return function
