@@ -10,9 +10,9 @@ import numpy as np
 from array_api_compat import array_namespace
 from threadpoolctl import threadpool_limits
 
-from slimdc._array import like, to_numpy
+from slimdc._array import dtype_name, like, to_numpy
 from slimdc.backend import Array, Backend, Tensors
-from slimdc.errors import NumericalError
+from slimdc.errors import InvalidValueError, NumericalError
 from slimdc.factors import NAMES
 from slimdc.networks import Network, Norm, build, verified
 from slimdc.parameterization import SlimmableDataset, reconstruct
@@ -116,9 +116,25 @@ def factors_of(data: SlimmableDataset) -> Host:
     return {name: to_numpy(x) for name, x in zip(NAMES, data._factors(), strict=True)}
 
 
-def samples_on(ops: Backend, data: SlimmableDataset) -> tuple[Array, Array]:
+def factors_on(ops: Backend, data: SlimmableDataset, dtype: str) -> Tensors:
+    """Copy the factors of a set to a backend in a dtype, by name."""
+    return {name: ops.asarray(x.astype(dtype)) for name, x in factors_of(data).items()}
+
+
+def computed_in(dtype: str | None, data: SlimmableDataset, ops: Backend) -> str:
+    """Name the dtype that a run on a set computes in: a caller's choice, or that of the factors."""
+    if dtype is None:
+        return dtype_name(ops.asarray(np.zeros(0, dtype_name(data.u))))
+    if dtype not in ("float32", "float64"):
+        raise InvalidValueError("dtype", repr(dtype), "'float32', 'float64' or None")
+    if dtype_name(ops.asarray(np.zeros(0, dtype))) != dtype:
+        raise InvalidValueError("dtype", repr(dtype), f"one that {ops.name} has as it is set up")
+    return dtype
+
+
+def samples_on(ops: Backend, data: SlimmableDataset, dtype: str) -> tuple[Array, Array]:
     """Compute a set's samples, as networks take them, and its labels on a backend."""
-    factors = {name: ops.asarray(x) for name, x in factors_of(data).items()}
+    factors = factors_on(ops, data, dtype)
     return Assembly.of(data, ops).samples(factors)
 
 
@@ -137,7 +153,8 @@ def finished(factors: Tensors, data: SlimmableDataset, ops: Backend) -> Slimmabl
         u = ((p * (values > 0.5)[:, None, :]) @ q).astype(u.dtype)
     sign = np.where(s < 0, -1, 1).astype(s.dtype)[:, :, None]
     sorted_factors = largest_components(u, np.abs(s), vx * sign, vy * sign, s.shape[1])
-    return data.with_factors(*(like(x, data._factors()[0]) for x in sorted_factors))
+    reference = data._factors()[0]
+    return data.with_factors(*(like(x, reference, dtype_name(reference)) for x in sorted_factors))
 
 
 def _held(counts: tuple[int, ...], width: int, ops: Backend) -> Array | None:

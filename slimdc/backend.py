@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -27,6 +28,7 @@ Differentiated: TypeAlias = Callable[..., tuple[Tensors, Tensors, Groups]]
 ENTRY_POINTS = "slimdc.backends"
 
 
+@runtime_checkable
 class Backend(Protocol):
     """The four things that frameworks do differently; everything else is written once.
 
@@ -107,6 +109,7 @@ _BUILT_IN = {
     "torch": _BuiltIn(
         "slimdc_backends.torch", "TorchBackend", "torch", "pip install 'slimdc[torch]'"
     ),
+    "jax": _BuiltIn("slimdc_backends.jax", "JaxBackend", "jax", "pip install 'slimdc[jax]'"),
 }
 
 
@@ -194,7 +197,7 @@ def missing(name: str) -> str | None:
     return built_in.install
 
 
-def get(name: str, device: str | None = None) -> Backend:
+def get(name: str, device: str | None = None, **options: Any) -> Backend:
     """Make the backend of that name.
 
     Parameters
@@ -203,6 +206,8 @@ def get(name: str, device: str | None = None) -> Backend:
         One of `names`.
     device : str, optional
         A device in the library's own words, such as ``"cuda:0"``; its default where None.
+    **options
+        What else the backend's class takes.
 
     Returns
     -------
@@ -210,6 +215,8 @@ def get(name: str, device: str | None = None) -> Backend:
 
     Raises
     ------
+    InvalidTypeError, InvalidValueError
+        If the backend has no such device or option.
     MissingBackendError
         If no such backend is known, or its library is not installed; the message names the
         command that installs it.
@@ -226,26 +233,27 @@ def get(name: str, device: str | None = None) -> Backend:
         )
     if name in _BUILT_IN:
         built_in = _BUILT_IN[name]
-        factory: BackendFactory = getattr(
+        factory: Callable[..., Backend] = getattr(
             importlib.import_module(built_in.module), built_in.factory
         )
-        return factory(device)
+        return _made(factory, name, device, options)
     third_parties = _third_parties()
     if name not in third_parties:
         raise MissingBackendError("backend", repr(name), f"one of {', '.join(map(repr, names()))}")
-    factory = third_parties[name].load()
-    return factory(device)
+    return _made(third_parties[name].load(), name, device, options)
 
 
-def resolve(name: str, array: Array) -> Backend:
+def resolve(backend: str | Backend, array: Array, device: str | None = None) -> Backend:
     """Make the backend of that name, or with ``"auto"`` the one of the caller's array.
 
     Parameters
     ----------
-    name : str
-        ``"auto"`` or one of `names`.
+    backend : str or Backend
+        ``"auto"``, one of `names`, or a backend that `get` made, which is passed through.
     array : array
         One of the caller's arrays; where its library is the backend's, its device is used.
+    device : str, optional
+        Another device, in the words of the backend's library.
 
     Returns
     -------
@@ -254,7 +262,9 @@ def resolve(name: str, array: Array) -> Backend:
     Raises
     ------
     InvalidTypeError
-        If the name is no str.
+        If it is neither a name nor a backend.
+    InvalidValueError
+        If there is no such device, or one is named beside a backend that has its own.
     MissingBackendError
         As `get`; with ``"auto"`` also where no backend computes on the array's library.
 
@@ -264,18 +274,36 @@ def resolve(name: str, array: Array) -> Backend:
     >>> resolve("auto", np.zeros(3)).name
     'numpy'
     """
-    if not isinstance(name, str):
-        raise InvalidTypeError("backend", repr(name), "the name of a backend")
-    library, device = library_of(array)
-    if name != "auto":
-        return get(name, device if name == library else None)
+    if not isinstance(backend, str):
+        if not isinstance(backend, Backend) or isinstance(backend, type):
+            raise InvalidTypeError("backend", repr(backend), "the name of a backend, or a Backend")
+        if device is not None and device != backend.device:
+            raise InvalidValueError(
+                "device", repr(device), f"{backend.device!r}, that of the backend, or none"
+            )
+        return backend
+    if device is not None and not isinstance(device, str):
+        raise InvalidTypeError("device", repr(device), "a str")
+    library, where = library_of(array)
+    if backend != "auto":
+        return get(backend, where if device is None and backend == library else device)
     if library not in names():
         raise MissingBackendError(
             "backend",
             f"'auto' with arrays of {library}, on which no installed backend computes",
             f"one of {', '.join(map(repr, names()))}; results come back as {library} arrays",
         )
-    return get(library, device)
+    return get(library, where if device is None else device)
+
+
+def _made(
+    factory: Callable[..., Backend], name: str, device: str | None, options: dict[str, Any]
+) -> Backend:
+    known = set(inspect.signature(factory).parameters) - {"device"}
+    if not set(options) <= known:
+        expected = f"some of {sorted(known)}" if known else "none"
+        raise InvalidTypeError(f"options of backend {name!r}", str(sorted(options)), expected)
+    return factory(device, **options)
 
 
 def _third_parties() -> dict[str, EntryPoint]:

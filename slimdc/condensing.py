@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from slimdc._array import as_array, like
-from slimdc.assembly import Assembly, network_for, network_input
+from slimdc.assembly import Assembly, computed_in, network_for, network_input
 from slimdc.backend import Array, Backend, Tensors, resolve
 from slimdc.checkpoint import Terms, digest_of
 from slimdc.errors import InvalidValueError, SlimdcWarning
@@ -85,7 +85,9 @@ def condense(
     y: Any,
     ipc: int,
     *,
-    backend: str = "auto",
+    backend: str | Backend = "auto",
+    device: str | None = None,
+    dtype: str | None = None,
     steps: int | None = None,
     seed: int = 0,
     network: str | Network = "auto",
@@ -114,8 +116,10 @@ def condense(
         Their classes (n,), integers from 0.
     ipc : int
         Samples, and components, per class of the set.
-    backend : str
-        Name of the backend that computes; ``"auto"`` takes the one of ``x``.
+    backend : str or Backend
+        Name of the backend that computes, or a backend; ``"auto"`` takes the one of ``x``.
+    device, dtype
+        As for `slimdc.slim`.
     steps : int, optional
         Number of training steps; 0 leaves the start. The preset's where None.
     seed : int
@@ -185,15 +189,16 @@ def condense(
     start = start.with_factors(*(like(v, source) for v in (start.u, start.s, start.vx, start.vy)))
     if settings.steps == 0:
         return start
-    ops = resolve(backend, source)
-    rows = centred_one_hot(classes, start.classes).astype(real.dtype)
+    ops = resolve(backend, source, device)
+    dtype = computed_in(dtype, start, ops)
+    real, rows = real.astype(dtype), centred_one_hot(classes, start.classes).astype(dtype)
     architecture = network_for(network, start, settings.pool, ops)
 
     def objective(assembly: Assembly) -> RealMatching:
         return RealMatching(real, rows, assembly, architecture, ops, rng, settings)
 
     def identity() -> str:
-        arguments = f"condense {ipc} {seed} {settings} {ops.name} {ops.device}"
+        arguments = f"condense {ipc} {seed} {settings} {ops.name} {ops.device} {dtype}"
         return digest_of(start, architecture, arguments, real=real, classes=classes)
 
     return fit(
@@ -202,6 +207,7 @@ def condense(
         architecture,
         settings,
         ops,
+        dtype,
         rng,
         watch,
         identity,

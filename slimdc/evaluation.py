@@ -11,7 +11,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from slimdc._array import as_array, dtype_name, to_numpy
-from slimdc.assembly import network_for, network_input, samples_on
+from slimdc.assembly import computed_in, network_for, network_input, samples_on
 from slimdc.backend import Array, Backend, Groups, Tensors, resolve
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError, SlimdcWarning
 from slimdc.networks import Network, fresh, observed, predict, squared_error
@@ -91,7 +91,9 @@ def evaluate(
     seed: int = 0,
     network: str | Network = "auto",
     width: int | None = None,
-    backend: str = "auto",
+    backend: str | Backend = "auto",
+    device: str | None = None,
+    dtype: str | None = None,
     preprocessed: bool = False,
     settings: EvaluationSettings | None = None,
     progress: Progress = None,
@@ -116,7 +118,7 @@ def evaluate(
         Training steps of each; by default `steps_for` the number of samples.
     seed : int
         Seed of every random draw.
-    network, width, backend
+    network, width, backend, device, dtype
         As for `slimdc.slim`.
     preprocessed : bool
         True says that ``x_test`` lives in the space of the set already.
@@ -173,14 +175,15 @@ def evaluate(
             "y_test", f"class {classes.max()}", f"classes below {outputs}, the set's label entries"
         )
     _warn_of_another_space(x_test, x_real, opened, preprocessed)
-    x_real = x_real.astype(dtype_name(u))
-    ops = resolve(backend, u)
+    ops = resolve(backend, u, device)
+    dtype = computed_in(dtype, opened, ops)
+    x_real = x_real.astype(dtype)
     architecture = network_for(network, opened, chosen, ops)
     # Batches have a generator of their own: they do not change which networks are drawn.
     rng, batches = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     accuracies: list[float] = []
     with ops.session(), reporting(progress, "evaluate") as report:
-        x, y = samples_on(ops, opened)
+        x, y = samples_on(ops, opened, dtype)
         for _ in range(count):
             parameters = _train(architecture, ops, rng, batches, x, y, steps, chosen)
             predicted = _classify(architecture, ops, parameters, x_real, opened)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from slimdc._array import widest_float
 
@@ -271,8 +271,8 @@ def orthogonality(vx: Array, vy: Array, *, centred: bool = False) -> Array:
     0.0
     """
     xp = array_namespace(vx)
-    eye = xp.eye(vx.shape[0], dtype=vx.dtype, device=vx.device)
-    target = xp.eye(vy.shape[1], dtype=vy.dtype, device=vy.device)
+    eye = xp.eye(vx.shape[0], dtype=vx.dtype, device=device(vx))
+    target = xp.eye(vy.shape[1], dtype=vy.dtype, device=device(vy))
     if centred:
         target = target - 1.0 / vy.shape[1]
     return _square(vx @ vx.mT - eye) + _square(vy.mT @ vy - target)
@@ -310,7 +310,7 @@ def weighted_sum(parts: dict[str, Array], weights: Weights) -> Array:
 def _ridge_coefficients(x: Array, y: Array, ridge: float) -> Array:
     xp = array_namespace(x)
     n = x.shape[0]
-    eye = xp.eye(n, dtype=x.dtype, device=x.device)
+    eye = xp.eye(n, dtype=x.dtype, device=device(x))
     kernel = x @ x.mT
     # Where every ReLU of a network is dead, K and its trace are 0: the floor makes X†Y 0 as well.
     return xp.linalg.solve(kernel + (_square(x) * (ridge / n) + _FLOOR) * eye, _widen(y))

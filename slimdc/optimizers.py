@@ -64,8 +64,13 @@ class Adam:
 
     def start(self, parameters: Tensors) -> Tensors:
         """Make zero moments."""
-        zeros = _joined(parameters, parameters) * 0.0
-        return {"m": zeros, "v": zeros + 0.0}
+        some = next(iter(parameters.values()))
+        size = sum(math.prod(x.shape) for x in parameters.values())
+
+        def zeros() -> Array:
+            return array_namespace(some).zeros(size, dtype=some.dtype, device=some.device)
+
+        return {"m": zeros(), "v": zeros()}
 
     def pace(self, count: int, rate: float) -> Pace:
         """Give the pace of step ``count``, from 1."""

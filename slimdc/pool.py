@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import numpy as np
 
-from slimdc.backend import Backend, Tensors
+from slimdc.backend import Array, Backend, Tensors
 from slimdc.networks import Network, fresh
 from slimdc.optimizers import Adam, Pace
 from slimdc.settings import PoolSettings
+
+# A network in a step: its parameters, its moments, the samples that it learns from (all where
+# None) and its pace; and its parameters and moments afterwards.
+Draw: TypeAlias = tuple[Tensors, Tensors, Array | None, Pace]
+Learned: TypeAlias = tuple[Tensors, Tensors]
+
+# A network's own step uses the whole set up to this many samples, a random part of it beyond.
+NETWORK_BATCH = 1000
+
+_ADAM = Adam()
 
 
 class NetworkPool:
@@ -45,33 +56,33 @@ class NetworkPool:
         self._lifetime = settings.lifetime
         self._rate = settings.rate
         self._dtype = dtype
-        self._adam = Adam()
         size = settings.size
         self._parameters: list[Tensors] = [{} for _ in range(size)]
         self._moments: list[Tensors] = [{} for _ in range(size)]
         self._counts = [0] * size
+        self._drawn = 0
         self._ages = [i * settings.lifetime // size for i in range(size)]
         for i in range(size):
             self._bear(i)
 
-    def draw(self) -> tuple[int, Tensors, Tensors]:
-        """Draw a network: its place in the pool, its parameters and its optimiser's moments."""
-        i = int(self._rng.integers(len(self._parameters)))
-        return i, self._parameters[i], self._moments[i]
+    def draw(self, samples: int) -> Draw:
+        """Draw a network and, beyond `NETWORK_BATCH`, those of the samples that it learns from."""
+        i = self._drawn = int(self._rng.integers(len(self._parameters)))
+        some = None
+        if samples > NETWORK_BATCH:
+            some = self._ops.asarray(self._rng.choice(samples, NETWORK_BATCH, replace=False))
+        pace = _ADAM.pace(self._counts[i] + 1, self._rate)
+        return self._parameters[i], self._moments[i], some, pace
 
-    def pace(self, i: int) -> Pace:
-        """Give the pace of network ``i``'s next step."""
-        return self._adam.pace(self._counts[i] + 1, self._rate)
-
-    def learned(
-        self, parameters: Tensors, gradients: Tensors, moments: Tensors, pace: Pace
-    ) -> tuple[Tensors, Tensors]:
+    @staticmethod
+    def learned(parameters: Tensors, gradients: Tensors, moments: Tensors, pace: Pace) -> Learned:
         """Compute a network's parameters and moments after a step: a pure function."""
-        changes, moments = self._adam.step(parameters, gradients, moments, pace)
+        changes, moments = _ADAM.step(parameters, gradients, moments, pace)
         return {name: p + changes[name] for name, p in parameters.items()}, moments
 
-    def settle(self, i: int, parameters: Tensors, moments: Tensors) -> None:
-        """Keep what network ``i`` has learned in a step; draw it anew when its life is over."""
+    def settle(self, parameters: Tensors, moments: Tensors) -> None:
+        """Keep what the network that was drawn has learned; draw it anew when its life is over."""
+        i = self._drawn
         self._parameters[i], self._moments[i] = parameters, moments
         self._counts[i] += 1
         self._ages[i] += 1
@@ -102,5 +113,5 @@ class NetworkPool:
 
     def _bear(self, i: int) -> None:
         self._parameters[i] = fresh(self.network, self._ops, self._rng, self._dtype)
-        self._moments[i] = self._adam.start(self._parameters[i])
+        self._moments[i] = _ADAM.start(self._parameters[i])
         self._counts[i] = 0

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from slimdc._array import dtype_name, like
-from slimdc.assembly import Assembly, network_for, samples_on
+from slimdc.assembly import Assembly, computed_in, network_for, samples_on
 from slimdc.backend import Array, Backend, Tensors, resolve
 from slimdc.checkpoint import Terms, digest_of
 from slimdc.errors import InvalidValueError
@@ -72,7 +72,9 @@ def slim(
     data: Openable,
     k: int,
     *,
-    backend: str = "auto",
+    backend: str | Backend = "auto",
+    device: str | None = None,
+    dtype: str | None = None,
     steps: int | None = None,
     seed: int = 0,
     network: str | Network = "auto",
@@ -98,8 +100,14 @@ def slim(
     k : int
         Components to keep per class, at least 1. A class that holds fewer keeps them all, with a
         warning.
-    backend : str
-        Name of the backend that computes; ``"auto"`` takes the one of the arrays.
+    backend : str or Backend
+        Name of the backend that computes, or one that `slimdc.backend.get` made with options of
+        its own; ``"auto"`` takes the one of the arrays.
+    device : str, optional
+        Where it computes, in the words of its library, such as ``"cuda:1"``; by default where the
+        arrays are, if they are the library's own.
+    dtype : {"float32", "float64"}, optional
+        What it computes in; by default that of the factors.
     steps : int, optional
         T, the number of training steps; 0 is learning-free. The preset's where None. Where no
         class loses a component there is nothing to train.
@@ -166,29 +174,31 @@ def slim(
     settings = chosen(SLIM, preset, SlimSettings, steps=steps, width=width)
     after = before.truncate(k)
     if samples == "match":
-        after = _matched(after)
+        after = matched(after)
     elif samples != "keep":
         raise InvalidValueError("samples", repr(samples), "'keep' or 'match'")
     lossless = samples == "keep" and after.components == before.components
     if settings.steps == 0 or lossless:
-        if backend != "auto":
-            resolve(backend, before.u)
+        if backend != "auto" or device is not None:
+            resolve(backend, before.u, device)
         return after
-    ops = resolve(backend, before.u)
-    x, y = samples_on(ops, before)
+    ops = resolve(backend, before.u, device)
+    dtype = computed_in(dtype, before, ops)
+    x, y = samples_on(ops, before, dtype)
     architecture = network_for(network, before, settings.pool, ops)
 
     def objective(assembly: Assembly) -> Matching:
         return Matching(x, y, assembly, architecture, ops, settings)
 
     def identity() -> str:
-        arguments = f"slim {k} {samples} {seed} {settings} {ops.name} {ops.device}"
+        arguments = f"slim {k} {samples} {seed} {settings} {ops.name} {ops.device} {dtype}"
         return digest_of(before, architecture, arguments)
 
-    return fit(after, objective, architecture, settings, ops, rng, watch, identity, f"slim to {k}")
+    title = f"slim to {k}"
+    return fit(after, objective, architecture, settings, ops, dtype, rng, watch, identity, title)
 
 
-def _matched(data: SlimmableDataset) -> SlimmableDataset:
+def matched(data: SlimmableDataset) -> SlimmableDataset:
     """Give a set as many samples as components: U = I."""
     width = data.components_per_class
     held = data.components[: data.u.shape[0]]

@@ -7,7 +7,7 @@ and gives the network one step on the set of before that move, as the algorithm'
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -15,21 +15,21 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from array_api_compat import array_namespace
 
-from slimdc.assembly import Assembly, factors_of, finished
+from slimdc.assembly import Assembly, factors_on, finished
 from slimdc.backend import Array, Backend, Groups, Tensors
 from slimdc.checkpoint import Checkpoint, Terms
-from slimdc.errors import InvalidTypeError, NumericalError
+from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
 from slimdc.networks import Network, keeps_statistics, observed, squared_error
 from slimdc.optimizers import Lamb, Pace, cosine, retract, tangent
 from slimdc.parameterization import SlimmableDataset
-from slimdc.pool import NetworkPool
+from slimdc.pool import Draw, Learned, NetworkPool
 from slimdc.progress import Progress, reporting
+from slimdc.ranks import Ranks, ranks_of
 from slimdc.settings import PoolSettings, whole_number
 
 Pair: TypeAlias = tuple[Array, Array]
-
-# The network's own step uses the whole set up to this many samples, a random part of it beyond.
-NETWORK_BATCH = 1000
+# Factors, their moments, what they are to match, and their pace: the same on all ranks.
+Shared: TypeAlias = tuple[Tensors, Tensors, Pair, Pace]
 
 REPORT_INTERVAL = 10
 
@@ -72,14 +72,12 @@ class Trainer:
         How they become samples.
     objective : Objective
         What they are trained for.
-    pool : NetworkPool
-        The networks.
+    pools : sequence of NetworkPool
+        The networks, one pool for each of this process's ranks.
     schedule : Schedule
         The rates.
     ops : Backend
         Where all of it lives.
-    rng : numpy.random.Generator
-        Source of every draw, shared with the pool and the objective.
     """
 
     def __init__(
@@ -87,91 +85,87 @@ class Trainer:
         factors: Tensors,
         assembly: Assembly,
         objective: Objective,
-        pool: NetworkPool,
+        pools: Sequence[NetworkPool],
         schedule: Schedule,
         ops: Backend,
-        rng: np.random.Generator,
     ) -> None:
         self.factors = factors
         self.count = 0
         self.schedule = schedule
         self._assembly = assembly
         self._objective = objective
-        self._pool = pool
+        self._pools = pools
         self._ops = ops
-        self._rng = rng
         self._lamb = Lamb()
         self._moments = self._lamb.start(factors)
         self._gradients = ops.differentiate(self._losses)
-        self._step = ops.compile(self._stepped)
+        self._step = ranks_of(ops).step(self._explore, self._agree)
 
     def step(self) -> Tensors:
         """Take one step of Algorithm 1 (lines 5 to 12) and return the parts of the loss."""
-        i, parameters, own = self._pool.draw()
-        batch, drawn = self._objective.batch(), self._minibatch()
         self.count += 1
         pace = self._lamb.pace(self.count, self.schedule(self.count))
-        terms: Tensors
-        self.factors, self._moments, parameters, own, terms = self._step(
-            self.factors, self._moments, parameters, own, batch, drawn, pace, self._pool.pace(i)
-        )
-        self._pool.settle(i, parameters, own)
-        return terms
+        drawn = [pool.draw(self._assembly.count) for pool in self._pools]
+        shared = (self.factors, self._moments, self._objective.batch(), pace)
+        (self.factors, self._moments, terms), kept = self._step(shared, drawn)
+        for pool, learned in zip(self._pools, kept, strict=True):
+            pool.settle(*learned)
+        parts: Tensors = terms
+        return parts
 
     def state(self) -> dict[str, np.ndarray]:
-        """Copy the factors, their optimiser and the pool to the host, by name."""
+        """Copy the factors, their optimiser and the pools to the host, by name."""
         parts = {"factors": self.factors, "moments": self._moments}
         state = {
             f"{part}.{name}": self._ops.to_numpy(x)
             for part, tensors in parts.items()
             for name, x in tensors.items()
         }
-        return state | {f"pool.{name}": x for name, x in self._pool.state().items()}
+        for i, pool in enumerate(self._pools):
+            state |= {f"pool{i}.{name}": x for name, x in pool.state().items()}
+        return state
 
     def restore(self, state: Mapping[str, np.ndarray], count: int) -> None:
         """Go on from a state that `state` returned after ``count`` steps."""
         for part, tensors in (("factors", self.factors), ("moments", self._moments)):
             for name in tensors:
                 tensors[name] = self._ops.asarray(state[f"{part}.{name}"])
-        self._pool.restore(
-            {name.removeprefix("pool."): x for name, x in state.items() if name[:5] == "pool."}
-        )
+        for i, pool in enumerate(self._pools):
+            of = f"pool{i}."
+            pool.restore({k.removeprefix(of): x for k, x in state.items() if k.startswith(of)})
         self.count = count
 
-    def _minibatch(self) -> Array | None:
-        """Draw the samples of the network's own step, where they are not all of them."""
-        samples = self._assembly.count
-        if samples <= NETWORK_BATCH:
-            return None
-        return self._ops.asarray(self._rng.choice(samples, NETWORK_BATCH, replace=False))
-
-    def _stepped(
-        self,
-        factors: Tensors,
-        moments: Tensors,
-        parameters: Tensors,
-        own: Tensors,
-        batch: Pair,
-        drawn: Array | None,
-        pace: Pace,
-        own_pace: Pace,
-    ) -> tuple[Tensors, Tensors, Tensors, Tensors, Tensors]:
-        x, y = batch
-        before = self._pool.network.embed(self._ops, parameters, x), y
+    def _explore(self, shared: Shared, own: Draw) -> tuple[tuple[Tensors, Tensors], Learned]:
+        """Compute the factors' gradients in one network, which then learns from them (line 9)."""
+        factors, _, (x, y), _ = shared
+        parameters, moments, drawn, pace = own
+        before = self._network.embed(self._ops, parameters, x), y
         _, extras, gradients = self._gradients(
             {"factors": factors, "network": parameters}, before, drawn
         )
-        terms = {name: extras.pop(name) for name in tuple(extras) if name not in parameters}
-        factors, moments = self._moved(factors, gradients["factors"], moments, pace)
-        learned, own = self._pool.learned(parameters, gradients["network"], own, own_pace)
-        return factors, moments, learned | extras, own, terms
+        terms = {name: value for name, value in extras.items() if name not in parameters}
+        statistics = {name: value for name, value in extras.items() if name in parameters}
+        learned, moments = NetworkPool.learned(parameters, gradients["network"], moments, pace)
+        return (gradients["factors"], terms), (learned | statistics, moments)
+
+    def _agree(
+        self, shared: Shared, averages: tuple[Tensors, Tensors]
+    ) -> tuple[Tensors, Tensors, Tensors]:
+        """Move the factors by their gradients (line 8), U along its manifold."""
+        factors, moments, _, pace = shared
+        gradients, terms = averages
+        gradients = gradients | {"u": tangent(factors["u"], gradients["u"])}
+        changes, moments = self._lamb.step(factors, gradients, moments, pace)
+        moved = {name: x + changes[name] for name, x in factors.items() if name != "u"}
+        turn = tangent(factors["u"], changes["u"])
+        return {"u": retract(factors["u"], turn)} | moved, moments, terms
 
     def _losses(
         self, variables: Groups, before: Pair, drawn: Array | None
     ) -> tuple[Tensors, Tensors]:
         """Compute the factors' loss and the network's own, on one embedding where they share it."""
         factors, parameters = variables["factors"], variables["network"]
-        network, ops = self._pool.network, self._ops
+        network, ops = self._network, self._ops
         x, y = self._assembly.samples(factors)
         features = network.embed(ops, parameters, x)
         loss, terms = self._objective.terms((features, y), factors, parameters, before)
@@ -183,14 +177,9 @@ class Trainer:
         error = squared_error(parameters, features, y)
         return {"factors": loss, "network": error}, terms | statistics
 
-    def _moved(
-        self, factors: Tensors, gradients: Tensors, moments: Tensors, pace: Pace
-    ) -> tuple[Tensors, Tensors]:
-        gradients = gradients | {"u": tangent(factors["u"], gradients["u"])}
-        changes, moments = self._lamb.step(factors, gradients, moments, pace)
-        moved = {name: x + changes[name] for name, x in factors.items() if name != "u"}
-        turn = tangent(factors["u"], changes["u"])
-        return {"u": retract(factors["u"], turn)} | moved, moments
+    @property
+    def _network(self) -> Network:
+        return self._pools[0].network
 
 
 class Settings(Protocol):
@@ -252,6 +241,7 @@ def fit(
     network: Network,
     settings: Settings,
     ops: Backend,
+    dtype: str,
     rng: np.random.Generator,
     watch: Watch,
     identity: Callable[[], str],
@@ -271,6 +261,8 @@ def fit(
         Steps, rates and pool.
     ops : Backend
         Where the run computes.
+    dtype : str
+        What it computes in.
     rng : numpy.random.Generator
         Source of every draw.
     watch : Watch
@@ -287,19 +279,23 @@ def fit(
 
     Raises
     ------
+    InvalidValueError
+        If a checkpoint is asked of several ranks, or belongs to another run.
     NumericalError
         If the loss is no longer finite.
     """
-    host = factors_of(start)
     assembly = Assembly.of(start, ops)
+    generators = _generators(ranks_of(ops), rng)
+    if watch.checkpoint is not None and ranks_of(ops).count > 1:
+        raise InvalidValueError("checkpoint", "one of several ranks", "None, or a single rank")
     saved = None
     if watch.checkpoint is not None:
         saved = Checkpoint(watch.checkpoint, identity(), rng)
     with ops.session(), reporting(watch.progress, title) as report:
-        pool = NetworkPool(network, ops, rng, settings.pool, str(host["u"].dtype))
+        pools = [NetworkPool(network, ops, g, settings.pool, dtype) for g in generators]
         schedule = Schedule(settings.steps, settings.rate, settings.rate_floor)
-        factors = {name: ops.asarray(x) for name, x in host.items()}
-        trainer = Trainer(factors, assembly, objective(assembly), pool, schedule, ops, rng)
+        factors = factors_on(ops, start, dtype)
+        trainer = Trainer(factors, assembly, objective(assembly), pools, schedule, ops)
         history = [] if saved is None else saved.resume(trainer)
         if saved is not None and trainer.count == 0:
             saved.save(trainer, history)  # a target that cannot be written is told at once
@@ -314,6 +310,14 @@ def fit(
             if saved is not None and (due or trainer.count == settings.steps):
                 saved.save(trainer, history)
     return finished(trainer.factors, start, ops)
+
+
+def _generators(ranks: Ranks, rng: np.random.Generator) -> list[np.random.Generator]:
+    """One source of networks for each local rank: the run's own where there is but one rank."""
+    if ranks.count == 1:
+        return [rng]
+    seed = int(rng.integers(2**63))
+    return [np.random.default_rng([seed, rank]) for rank in ranks.local]
 
 
 def _chunks_of_steps(trainer: Trainer, ops: Backend) -> Iterator[list[Terms]]:

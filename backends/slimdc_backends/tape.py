@@ -47,6 +47,10 @@ class Tape:
         self._steps.append((out, tuple(inputs), pullback))
         return out
 
+    def clear(self) -> None:
+        """Forget the record, and all that its pullbacks hold."""
+        self._steps.clear()
+
     def gradients(self, result: Var, variables: Sequence[Var]) -> list[Array]:
         """Differentiate a scalar result in each of the variables, and in nothing else."""
         xp = self.namespace.xp
@@ -83,6 +87,8 @@ def differentiated(xp: Any, function: Callable[..., Any]) -> Callable[..., Any]:
             group: dict(zip(part, tape.gradients(values[group], list(part.values())), strict=True))
             for group, part in live.items()
         }
+        # Variables and their tape hold each other: without this, memory waits for the collector.
+        tape.clear()
         plain = {name: raw(x) for name, x in extras.items()}
         return {group: raw(value) for group, value in values.items()}, plain, gradients
 

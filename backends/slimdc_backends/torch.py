@@ -1,17 +1,22 @@
-"""The PyTorch backend, eager, on the CPU and on CUDA alike."""
+"""The PyTorch backend, eager or compiled, on the CPU and on CUDA alike."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils import _pytree as pytree
 
 from slimdc.backend import Array, Differentiated, Groups, Scored, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
 from slimdc_backends import cores
+from slimdc_backends.torch_ranks import TorchRanks
+
+Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 
 
 class TorchBackend:
@@ -21,23 +26,48 @@ class TorchBackend:
     ----------
     device : str, optional
         Such as ``"cpu"`` or ``"cuda:0"``; the CPU where None.
+    compiled : bool
+        True traces a step once and compiles it with Inductor. The first step then takes from
+        seconds to a minute; docs/backends.md says after how many steps that pays.
+    precision : {"float32", "tf32", "bfloat16"}
+        Of float32 convolutions. ``"tf32"``, on CUDA only, rounds the factors of their products,
+        and of matrix products, to 10 bits of mantissa; ``"bfloat16"`` those of convolutions to 7,
+        and what they give. Sums, losses and optimisers stay as they are.
+    distributed : bool
+        True takes part in the default process group of `torch.distributed`: every process draws
+        networks of its own, and the factors move by the mean of their gradients.
 
     Raises
     ------
     InvalidValueError
-        If PyTorch does not know the device, or has no such one here.
+        If PyTorch does not know the device, or has no such one here, the device has no such
+        precision, or there is no process group.
     """
 
     name = "torch"
 
-    def __init__(self, device: str | None = None) -> None:
+    def __init__(
+        self,
+        device: str | None = None,
+        *,
+        compiled: bool = False,
+        precision: Precision = "float32",
+        distributed: bool = False,
+    ) -> None:
         self.device = "cpu" if device is None else device
+        self.ranks = TorchRanks(self) if distributed else None
+        self.compiled = compiled
+        self.precision = precision
         try:
             torch.empty(0, device=self.device)
         except (RuntimeError, AssertionError) as error:
             raise InvalidValueError(
                 "device", repr(device), "a device that PyTorch has here"
             ) from error
+        known = [x for x in get_args(Precision) if x != "tf32" or self._cuda]
+        if precision not in known:
+            expected = f"one of {', '.join(map(repr, known))} on {self.device}"
+            raise InvalidValueError("precision", repr(precision), expected)
 
     def asarray(self, host: np.ndarray) -> Array:
         """Copy a host array to the device."""
@@ -80,8 +110,8 @@ class TorchBackend:
         return differentiated
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function: this backend is eager."""
-        return function
+        """Trace the function and compile it, once for each set of shapes, where that is wanted."""
+        return self._traced(function) if self.compiled else function
 
     def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
         """Convolve, rectify and pool; see `slimdc.backend.Backend`."""
@@ -92,9 +122,12 @@ class TorchBackend:
         one = filters.shape[0] == 1
         form = torch.contiguous_format if one else torch.channels_last
         filters = filters.contiguous(memory_format=form)
+        if self.precision == "bfloat16" and images.dtype == torch.float32:
+            low, thin, shift = (part.to(torch.bfloat16) for part in (images, filters, bias))
+            z = torch.nn.functional.conv2d(low, thin, shift, padding=padding)
+            return self._rectified_and_pooled(z).to(images.dtype)
         z = torch.nn.functional.conv2d(images, filters, bias, padding=padding)
-        pooled = torch.nn.functional.avg_pool2d(torch.relu(z), 2)
-        return pooled.permute(0, 2, 3, 1)
+        return self._rectified_and_pooled(z)
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -106,9 +139,57 @@ class TorchBackend:
         strict = torch.are_deterministic_algorithms_enabled()
         warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
         torch.use_deterministic_algorithms(True, warn_only=True)
+        products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+        allowed = products.allow_tf32, convolutions.allow_tf32
+        products.allow_tf32 = convolutions.allow_tf32 = self.precision == "tf32"
         try:
             with torch.no_grad():
                 yield
         finally:
+            products.allow_tf32, convolutions.allow_tf32 = allowed
             torch.use_deterministic_algorithms(strict, warn_only=warn_only)
             torch.set_num_threads(threads)
+
+    @property
+    def _cuda(self) -> bool:
+        return torch.device(self.device).type == "cuda"
+
+    def _rectified_and_pooled(self, z: Array) -> Array:
+        return torch.nn.functional.avg_pool2d(torch.relu(z), 2).permute(0, 2, 3, 1)
+
+    def _traced(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        graphs: dict[Any, tuple[Callable[..., Any], Any]] = {}
+
+        def run(*args: Any) -> Any:
+            leaves, tree = pytree.tree_flatten(args)
+            # Floats as tensors: a graph would hold the value that it was traced with. `full`, since
+            # copying a number to a GPU would wait for it.
+            leaves = [
+                torch.full((), x, dtype=torch.float64, device=self.device)
+                if isinstance(x, float)
+                else x
+                for x in leaves
+            ]
+            key = (tree, *((x.shape, x.dtype) for x in leaves if x is not None))
+            if key not in graphs:
+                graphs[key] = _graph(function, leaves, tree)
+            graph, made = graphs[key]
+            return pytree.tree_unflatten(graph(*leaves), made)
+
+        return run
+
+
+def _graph(
+    function: Callable[..., Any], leaves: list[Any], tree: Any
+) -> tuple[Callable[..., Any], Any]:
+    """Trace a function of a tree of tensors, its derivatives as well, into a compiled graph."""
+    structure: list[Any] = []
+
+    def flat(*leaves: Any) -> Any:
+        results, made = pytree.tree_flatten(function(*pytree.tree_unflatten(leaves, tree)))
+        structure.append(made)
+        return results
+
+    # Tracing below autograd leaves of every gradient just what is used.
+    graph = make_fx(flat)(*leaves)
+    return torch.compile(graph, dynamic=False), structure[0]

@@ -134,9 +134,10 @@ def backward(
             of_bias += rows.sum(axis=0)
         return of_weight, of_bias
 
-    sums = list(parallel(group, parts))
-    total, bias = sums[0]
-    for more, more_bias in sums[1:]:
+    # Added in the order of the groups, as they are ready: few are held at a time.
+    sums = iter(parallel(group, parts))
+    total, bias = next(sums)
+    for more, more_bias in sums:
         total += more
         bias += more_bias
     return of_x, total.reshape(weight.shape), bias
