@@ -312,8 +312,9 @@ def _ridge_coefficients(x: Array, y: Array, ridge: float) -> Array:
     n = x.shape[0]
     eye = xp.eye(n, dtype=x.dtype, device=device(x))
     kernel = x @ x.mT
+    trace = xp.sum(kernel * eye)
     # Where every ReLU of a network is dead, K and its trace are 0: the floor makes X†Y 0 as well.
-    return xp.linalg.solve(kernel + (_square(x) * (ridge / n) + _FLOOR) * eye, _widen(y))
+    return xp.linalg.solve(kernel + (trace * (ridge / n) + _FLOOR) * eye, _widen(y))
 
 
 def _widen(x: Array) -> Array:

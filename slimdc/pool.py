@@ -71,6 +71,8 @@ class NetworkPool:
         some = None
         if samples > NETWORK_BATCH:
             some = self._ops.asarray(self._rng.choice(samples, NETWORK_BATCH, replace=False))
+        if not self._moments[i]:
+            self._moments[i] = _ADAM.start(self._parameters[i])
         pace = _ADAM.pace(self._counts[i] + 1, self._rate)
         return self._parameters[i], self._moments[i], some, pace
 
@@ -107,11 +109,13 @@ class NetworkPool:
         self._ages = [int(x) for x in state["ages"]]
         self._counts = [int(x) for x in state["counts"]]
         for i, both in enumerate(zip(self._parameters, self._moments, strict=True)):
+            if f"{i}.moments.m" in state:
+                both[1].update(_ADAM.start(both[0]))
             for kind, tensors in zip(("parameters", "moments"), both, strict=True):
                 for name in tensors:
                     tensors[name] = self._ops.asarray(state[f"{i}.{kind}.{name}"])
 
     def _bear(self, i: int) -> None:
         self._parameters[i] = fresh(self.network, self._ops, self._rng, self._dtype)
-        self._moments[i] = _ADAM.start(self._parameters[i])
+        self._moments[i] = {}  # until it is drawn
         self._counts[i] = 0

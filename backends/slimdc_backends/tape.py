@@ -47,9 +47,15 @@ class Tape:
         self._steps.append((out, tuple(inputs), pullback))
         return out
 
-    def clear(self) -> None:
-        """Forget the record, and all that its pullbacks hold."""
-        self._steps.clear()
+    def keep(self, results: Sequence[Var]) -> None:
+        """Forget what none of these results was computed from, and all that it holds in memory."""
+        needed = {id(x) for x in results}
+        kept = []
+        for step in reversed(self._steps):
+            if id(step[0]) in needed:
+                needed.update(id(x) for x in step[1])
+                kept.append(step)
+        self._steps = kept[::-1]
 
     def gradients(self, result: Var, variables: Sequence[Var]) -> list[Array]:
         """Differentiate a scalar result in each of the variables, and in nothing else."""
@@ -83,14 +89,18 @@ def differentiated(xp: Any, function: Callable[..., Any]) -> Callable[..., Any]:
             for group, part in variables.items()
         }
         values, extras = function(live, *constants)
-        gradients = {
-            group: dict(zip(part, tape.gradients(values[group], list(part.values())), strict=True))
-            for group, part in live.items()
-        }
-        # Variables and their tape hold each other: without this, memory waits for the collector.
-        tape.clear()
         plain = {name: raw(x) for name, x in extras.items()}
-        return {group: raw(value) for group, value in values.items()}, plain, gradients
+        numbers = {group: raw(value) for group, value in values.items()}
+        del extras
+        gradients = {}
+        for group, part in live.items():
+            # Also at the end: variables and their tape hold each other, and would otherwise wait
+            # for the garbage collector.
+            tape.keep(list(values.values()))
+            found = tape.gradients(values.pop(group), list(part.values()))
+            gradients[group] = dict(zip(part, found, strict=True))
+        tape.keep([])
+        return numbers, plain, gradients
 
     return result
 
@@ -353,7 +363,9 @@ class Recorder:
             rows = xp.arange(_shape(a)[axis], dtype=indices.dtype, device=g.device)
             order = xp.argsort(indices)
             ascending = xp.take(indices, order, axis=0)
-            place = xp.clip(xp.searchsorted(ascending, rows), max=indices.shape[0] - 1)
+            place = xp.searchsorted(ascending, rows)
+            # Past the end: to the first, which is not the same. CuPy's `clip` waits for the GPU.
+            place = place * xp.astype(place < indices.shape[0], place.dtype)
             taken = xp.astype(xp.take(ascending, place, axis=0) == rows, g.dtype)
             back = xp.take(g, xp.take(order, place, axis=0), axis=axis)
             shape = [1] * g.ndim

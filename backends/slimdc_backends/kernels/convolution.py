@@ -1,78 +1,28 @@
 """Convolution, ReLU and average pooling as one block on NumPy arrays, forward and backward.
 
-Images are taken a few at a time: their patches are gathered by a strided view (im2col) for one
-matrix product, and everything after it works on memory that is still in the cache. Chunks have a
-fixed size and weight gradients a fixed order of summation, so that results do not depend on how
-many threads share the work.
+Images are taken a few at a time: their patches are gathered for one matrix product, and everything
+after it works on memory that is still in the cache. Chunks have a fixed size and weight gradients a
+fixed order of summation, so that results do not depend on how many threads share the work. The
+quarter of the average is taken in the filters, which a power of two does not round.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
+
+from slimdc_backends.kernels.patches import THIN, F, Patches, patches, scattered
 
 # Four 16 x 16 images of 32 channels have patches of 1.2 MB: they stay in a core's cache.
 CHUNK = 4
 # Chunks are shared among threads in at most this many groups, each with buffers of its own.
 GROUPS = 8
+QUARTER = 0.25
 
-F = np.ndarray[Any, np.dtype[np.floating[Any]]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
-Map = Callable[[Callable[[slice], Any], Iterable[slice]], Iterable[Any]]
-
-
-@dataclass(frozen=True)
-class Block:
-    """One block: images (n, h, w, c_in), filters (r, r, c_in, c_out), and the zeros around.
-
-    Parameters
-    ----------
-    x, weight : numpy.ndarray
-        Images and filters.
-    padding : int
-        Rows and columns of zeros on each side.
-    """
-
-    x: F
-    weight: F
-    padding: int
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the convolution's output."""
-        grow = 2 * self.padding - self.weight.shape[0] + 1
-        return self.x.shape[1] + grow, self.x.shape[2] + grow
-
-    @property
-    def matrix(self) -> F:
-        """The filters as a matrix (r * r * c_in, c_out)."""
-        return self.weight.reshape(-1, self.weight.shape[3])
-
-    def groups(self) -> Iterator[slice]:
-        """Split the images for threads."""
-        n = self.x.shape[0]
-        return _split(slice(0, n), CHUNK * -(-n // (CHUNK * GROUPS)))
-
-    def patches(self, images: slice) -> Iterator[tuple[slice, F]]:
-        """Yield chunks of images and their patches (pixels, r * r * c_in), in one buffer."""
-        _, height, width, channels = self.x.shape
-        (h, w), r, p = self.size, self.weight.shape[0], self.padding
-        # Buffers are made once for a group: fresh memory costs as much as the copy into it.
-        padded = np.zeros((CHUNK, height + 2 * p, width + 2 * p, channels), dtype=self.x.dtype)
-        image, row, column, channel = padded.strides
-        view = as_strided(
-            padded, (CHUNK, h, w, r, r, channels), (image, row, column, row, column, channel)
-        )
-        columns = np.empty(view.shape, dtype=self.x.dtype)
-        for part in _split(images, CHUNK):
-            count = part.stop - part.start
-            padded[:count, p : p + height, p : p + width] = self.x[part]
-            columns[:count] = view[:count]
-            yield part, columns[:count].reshape(count * h * w, -1)
+Bools: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
+Map: TypeAlias = Callable[[Callable[[slice], Any], Iterable[slice]], Iterable[Any]]
 
 
 def forward(
@@ -80,20 +30,27 @@ def forward(
 ) -> tuple[F, Bools | None]:
     """Compute a block's output (n, h // 2, w // 2, c_out), and where ReLU let values through.
 
-    The second result has the shape of the convolution's output; it is None unless ``keep``.
+    Shapes are x (n, height, width, c_in), weight (r, r, c_in, c_out). The second result has the
+    shape of the convolution's output (n, h, w, c_out); it is None unless ``keep``.
     """
-    block = Block(x, weight, padding)
-    n, (h, w), channels = x.shape[0], block.size, weight.shape[3]
-    out = np.empty((n, h // 2, w // 2, channels), dtype=x.dtype)
-    passed = np.empty((n, h, w, channels), dtype=np.bool_) if keep else None
-    matrix = block.matrix
+    r, channels = weight.shape[0], weight.shape[3]
+    h, w = _size(x, weight, padding)
+    out = np.empty((x.shape[0], h // 2, w // 2, channels), x.dtype)
+    passed = np.empty((x.shape[0], h, w, channels), np.bool_) if keep else None
+    matrix = _matrix(weight) * QUARTER
+    # Repeated along a row of pixels: a longer inner loop.
+    shift = np.tile(bias * QUARTER, w)
+
+    def memory(count: int) -> tuple[Patches, F]:
+        z = np.empty((count, h, w, channels), x.dtype)
+        return patches((count, *x.shape[1:]), r, padding, x.dtype), z
 
     def group(images: slice) -> None:
-        convolved = np.empty((CHUNK, h, w, channels), dtype=x.dtype)
-        for part, columns in block.patches(images):
-            z = convolved[: part.stop - part.start]
-            np.matmul(columns, matrix, out=z.reshape(-1, channels))
-            z += bias
+        for part, (gathered, z) in _chunks(images, memory):
+            gathered.interior()[...] = x[part]
+            np.matmul(gathered.rows(), matrix, out=z.reshape(-1, channels))
+            lines = z.reshape(-1, w * channels)
+            lines += shift
             if passed is not None:
                 np.greater(z, 0, out=passed[part])
             np.maximum(z, 0, out=z)
@@ -101,9 +58,8 @@ def forward(
             np.add(corners[0], corners[1], out=pooled)
             pooled += corners[2]
             pooled += corners[3]
-            pooled *= 0.25
 
-    for _ in parallel(group, block.groups()):
+    for _ in parallel(group, _groups(x.shape[0])):
         pass
     return out, passed
 
@@ -118,64 +74,102 @@ def backward(
     wanted: tuple[bool, bool],
 ) -> tuple[F | None, F | None, F | None]:
     """Gradients of a block in x, weight and bias; ``wanted`` says which (x, parameters)."""
-    block = Block(x, weight, padding)
-    parts = list(block.groups())
-    of_x = _in_x(gradient, block, passed, parallel) if wanted[0] else None
+    of_x = _in_x(gradient, x, weight, passed, padding, parallel) if wanted[0] else None
     if not wanted[1]:
         return of_x, None, None
-    channels = weight.shape[3]
+    return of_x, *_in_parameters(gradient, x, weight, passed, padding, parallel)
+
+
+def _in_parameters(
+    gradient: F, x: F, weight: F, passed: Bools, padding: int, parallel: Map
+) -> tuple[F, F]:
+    r, channels = weight.shape[0], weight.shape[3]
+    h, w = _size(x, weight, padding)
+
+    def memory(count: int) -> tuple[Patches, F]:
+        g = np.zeros((count, h, w, channels), x.dtype)
+        return patches((count, *x.shape[1:]), r, padding, x.dtype), g
 
     def group(images: slice) -> tuple[F, F]:
-        of_weight, of_bias = np.zeros_like(block.matrix), np.zeros(channels, dtype=x.dtype)
-        ungated = _ungated(gradient, passed, images)
-        for (_, columns), (_, g) in zip(block.patches(images), ungated, strict=True):
+        of_weight, of_bias = np.zeros_like(_matrix(weight)), np.zeros(channels, x.dtype)
+        for part, (gathered, g) in _chunks(images, memory):
+            gathered.interior()[...] = x[part]
+            _ungated(gradient[part], passed[part], g)
             rows = g.reshape(-1, channels)
-            of_weight += columns.T @ rows
-            of_bias += rows.sum(axis=0)
+            of_weight += gathered.rows().T @ rows
+            of_bias += np.ones(len(rows), x.dtype) @ rows
         return of_weight, of_bias
 
     # Added in the order of the groups, as they are ready: few are held at a time.
-    sums = iter(parallel(group, parts))
+    sums = iter(parallel(group, _groups(x.shape[0])))
     total, bias = next(sums)
     for more, more_bias in sums:
         total += more
         bias += more_bias
-    return of_x, total.reshape(weight.shape), bias
+    return total.reshape(weight.shape) * QUARTER, bias * QUARTER
 
 
-def _in_x(gradient: F, block: Block, passed: Bools, parallel: Map) -> F:
-    of_x = np.empty_like(block.x)
-    matrix, r, p = block.matrix, block.weight.shape[0], block.padding
-    _, height, width, c_in = block.x.shape
-    h, w = block.size
+def _in_x(gradient: F, x: F, weight: F, passed: Bools, padding: int, parallel: Map) -> F:
+    """Scatter the product of gradient and filters, or gather the gradient for turned filters.
 
-    def group(images: slice) -> None:
-        padded = np.empty((CHUNK, height + 2 * p, width + 2 * p, c_in), dtype=block.x.dtype)
-        scattered = np.empty((CHUNK, h, w, r, r, c_in), dtype=block.x.dtype)
-        for part, g in _ungated(gradient, passed, images):
-            count = part.stop - part.start
-            rows = g.reshape(-1, g.shape[3])
-            np.matmul(rows, matrix.T, out=scattered[:count].reshape(len(rows), -1))
-            padded[:count] = 0
-            for i in range(r):
-                for j in range(r):
-                    padded[:count, i : i + h, j : j + w] += scattered[:count, :, :, i, j]
-            of_x[part] = padded[:count, p : p + height, p : p + width]
+    Both give the same sums. Scattering costs by the channels that come in, gathering by those that
+    go out; it needs zeros around the gradient, of which there are r - 1 - padding.
+    """
+    r, _, c_in, channels = weight.shape
+    h, w = _size(x, weight, padding)
+    of_x = np.empty_like(x)
+    few = c_in < THIN or padding >= r
+    if few:
+        matrix = _matrix(weight) * QUARTER
+    else:
+        matrix = np.empty((r * r * channels, c_in), x.dtype)
+        turned = weight[::-1, ::-1].transpose(0, 1, 3, 2)
+        np.multiply(turned, QUARTER, out=matrix.reshape(turned.shape))
 
-    for _ in parallel(group, block.groups()):
+    def scatter(images: slice) -> None:
+        for part, g in _chunks(images, lambda count: np.zeros((count, h, w, channels), x.dtype)):
+            _ungated(gradient[part], passed[part], g)
+            scattered(matrix @ g.reshape(-1, channels).T, of_x[part], r, padding)
+
+    def gather(images: slice) -> None:
+        shape = (h, w, channels)
+        around = r - 1 - padding
+        for part, g in _chunks(images, lambda n: patches((n, *shape), r, around, x.dtype)):
+            _ungated(gradient[part], passed[part], g.interior())
+            np.matmul(g.rows(), matrix, out=of_x[part].reshape(-1, c_in))
+
+    for _ in parallel(scatter if few else gather, _groups(x.shape[0])):
         pass
     return of_x
 
 
-def _ungated(gradient: F, passed: Bools, images: slice) -> Iterator[tuple[slice, F]]:
-    """Yield chunks of the gradient of the convolution's output: back through pool and ReLU."""
-    buffer = np.zeros((CHUNK, *passed.shape[1:]), dtype=gradient.dtype)
+def _ungated(gradient: F, passed: Bools, into: F) -> None:
+    """Bring gradients back through pooling and ReLU; a last odd row or column stays zero."""
+    for corner, mask in zip(_corners(into), _corners(passed), strict=True):
+        np.multiply(gradient, mask, out=corner)
+
+
+def _size(x: F, weight: F, padding: int) -> tuple[int, int]:
+    grow = 2 * padding - weight.shape[0] + 1
+    return x.shape[1] + grow, x.shape[2] + grow
+
+
+def _matrix(weight: F) -> F:
+    return weight.reshape(-1, weight.shape[3])
+
+
+def _groups(images: int) -> Iterator[slice]:
+    return _split(slice(0, images), CHUNK * -(-images // (CHUNK * GROUPS)))
+
+
+def _chunks(images: slice, memory: Callable[[int], Any]) -> Iterator[tuple[slice, Any]]:
+    """Yield a few images at a time, with memory for so many: fresh memory costs as a copy does."""
+    count, held = 0, None
     for part in _split(images, CHUNK):
-        g = buffer[: part.stop - part.start]
-        quarter = gradient[part] * gradient.dtype.type(0.25)
-        for into, mask in zip(_corners(g), _corners(passed[part]), strict=True):
-            np.multiply(quarter, mask, out=into)
-        yield part, g
+        if part.stop - part.start != count:
+            count = part.stop - part.start
+            held = memory(count)
+        yield part, held
 
 
 def _split(images: slice, size: int) -> Iterator[slice]:
