@@ -101,11 +101,35 @@ def check_factors(
     _check_held(held, arrays)
     host = {name: to_numpy(array, name) for name, array in arrays.items()}
     for name, values in host.items():
-        if not np.isfinite(values).all():
-            raise InvalidValueError(name, found="NaN or infinite values", expected="finite values")
+        check_finite(name, values)
     _check_padding(host, held)
     _check_orthonormal(host["u"], held)
     return held
+
+
+def check_finite(name: str, values: HostArray) -> None:
+    """Refuse a factor that holds NaN or infinity.
+
+    Parameters
+    ----------
+    name : str
+        Factor to blame.
+    values : numpy.ndarray
+        What it holds.
+
+    Raises
+    ------
+    InvalidValueError
+        A value is not finite.
+
+    Examples
+    --------
+    >>> check_finite("s", np.asarray([np.inf]))
+    Traceback (most recent call last):
+    slimdc.errors.InvalidValueError: s: found NaN or infinite values, expected finite values
+    """
+    if not np.isfinite(values).all():
+        raise InvalidValueError(name, found="NaN or infinite values", expected="finite values")
 
 
 def _check_shapes(arrays: dict[str, Any]) -> None:

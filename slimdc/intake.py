@@ -2,59 +2,59 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from slimdc._array import HostArray, as_array, dtype_name, namespace, to_numpy
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
+from slimdc.factors import Held
 from slimdc.labels import label_rows
 from slimdc.layout import channels, sample_shape
 from slimdc.preprocessing import Preprocessing, checked
 
+Factors: TypeAlias = tuple[HostArray, HostArray, HostArray, HostArray]
+
 WIDTHS = {"float16": 1, "bfloat16": 1, "float32": 2, "float64": 3}
+WORTH_THREADS = 2**19  # values of all samples; fewer are done before threads have started
 
 
 @dataclass(frozen=True)
 class Intake:
-    """Factors of a pair, on the host in float64, and what is known about its samples.
+    """Factors of a pair, on the host, and what is known about its samples.
 
     Parameters
     ----------
-    u, s, vx, vy : numpy.ndarray
-        Factors, zero padded to the largest class.
-    samples, components : tuple of int
-        Rows and components that each class holds.
+    factors : tuple of numpy.ndarray
+        U, s, V_x and V_y, zero padded to the largest class: float64 where the pair is, otherwise
+        float32. They are valid, except that s is infinite where that dtype cannot hold it.
+    held : Held
+        What each class holds.
     shape : tuple of int
         Shape of one sample.
     layout : str
         Where the channels are.
+    preprocessing : Preprocessing
+        What brought the samples into their space.
     dtype : str
         Dtype in which the pair came, and in which it is given back.
 
     Examples
     --------
-    >>> take_in([[1.0, 0.0], [0.0, 1.0]], [0, 1]).samples
+    >>> take_in([[1.0, 0.0], [0.0, 1.0]], [0, 1]).held.samples
     (1, 1)
     """
 
-    u: NDArray[np.float64]
-    s: NDArray[np.float64]
-    vx: NDArray[np.float64]
-    vy: NDArray[np.float64]
-    samples: tuple[int, ...]
-    components: tuple[int, ...]
+    factors: Factors
+    held: Held
     shape: tuple[int, ...]
     layout: str
+    preprocessing: Preprocessing
     dtype: str
-
-    @property
-    def held_dtype(self) -> str:
-        """Dtype of the factors: float64 stays, everything narrower is held in float32."""
-        return "float64" if self.dtype == "float64" else "float32"
 
 
 def take_in(
@@ -97,7 +97,7 @@ def take_in(
     Examples
     --------
     >>> taken = take_in([[3.0, 0.0], [0.0, 4.0], [5.0, 0.0]], [1, 0, 1])
-    >>> taken.samples, taken.components
+    >>> taken.held.samples, taken.held.components
     ((1, 2), (1, 2))
     """
     _check_classes(classes)
@@ -118,29 +118,28 @@ def take_in(
     if layout == "flat" and len(axes) > 1:
         axes = (int(np.prod(axes)),)
     shape, layout = sample_shape(axes, layout, argument="x")
+    habit = checked(preprocessing, channels(shape, layout))
     rows, members = label_rows(y_array, int(x.shape[0]), classes)
     host = to_numpy(x, "x").reshape(int(x.shape[0]), *shape)
     if name == "uint8":
-        host = checked(preprocessing, channels(shape, layout)).apply(host, layout)
-    flat = host.reshape(host.shape[0], -1).astype(np.float64)
+        host = habit.apply(host, layout)
+    flat = host.reshape(host.shape[0], -1)
     if not np.isfinite(flat).all():
         raise InvalidValueError("x", found="NaN or infinite samples", expected="finite numbers")
-    blocks = []
-    with threadpool_limits(limits=1, user_api="blas"):  # the same bits on any number of cores
-        for label in range(rows.shape[1]):
-            mine = members == label
-            blocks.append(_factor(flat[mine], rows[mine], label))
-    u, s, vx, vy = (_pad_and_stack([block[i] for block in blocks]) for i in range(4))
+    dtype = _common_dtype(name, dtype_name(y_array))
+    samples = np.bincount(members)
+    components = np.minimum(samples, flat.shape[1] + rows.shape[1])
     return Intake(
-        u=u,
-        s=s,
-        vx=vx,
-        vy=vy,
-        samples=tuple(block[0].shape[0] for block in blocks),
-        components=tuple(block[0].shape[1] for block in blocks),
+        factors=_factors(flat, rows, members, "float64" if dtype == "float64" else "float32"),
+        held=Held(
+            labels=tuple(range(samples.size)),
+            samples=tuple(samples.tolist()),
+            components=tuple(components.tolist()),
+        ),
         shape=shape,
         layout=layout,
-        dtype=_common_dtype(name, dtype_name(y_array)),
+        preprocessing=habit,
+        dtype=dtype,
     )
 
 
@@ -162,39 +161,79 @@ def _common_dtype(x: str, y: str) -> str:
     return "float32" if {"float16", "bfloat16"} <= set(floats) and WIDTHS[widest] == 1 else widest
 
 
-def _factor(
-    x: NDArray[np.float64], y: NDArray[np.float64], label: int
-) -> tuple[NDArray[np.float64], ...]:
-    """U, s, V_x, V_y of one class, with signs and order fixed."""
-    scale = max(float(np.abs(x).max()), float(np.abs(y).max())) or 1.0
-    joint = np.concatenate([x, y], axis=1) / scale  # squares of 1e200 would overflow
+def _factors(
+    flat: HostArray, rows: NDArray[np.float64], members: NDArray[np.int64], dtype: str
+) -> Factors:
+    """Factors of all classes, each rounded to the dtype as soon as it is known."""
+    samples = np.bincount(members)
+    classes, n, d, c = samples.size, int(samples.max()), flat.shape[1], rows.shape[1]
+    b = min(n, d + c)
+    shapes = ((classes, n, b), (classes, b), (classes, b, d), (classes, b, c))
+    u, s, vx, vy = (np.zeros(shape, dtype) for shape in shapes)
+    # Stable, so that rows stay in the order in which they came within a class.
+    groups = np.split(np.argsort(members, kind="stable"), np.cumsum(samples)[:-1])
+
+    def fill(label: int) -> None:
+        mine = groups[label]
+        with np.errstate(over="ignore"):  # too large for its dtype is refused as not finite
+            factors = _factor(flat[mine], rows[mine], label)
+            for held, factor in zip((u, s, vx, vy), factors, strict=True):
+                held[label][tuple(map(slice, factor.shape))] = factor
+
+    blas = ThreadpoolController().select(user_api="blas")
+    # Instead of its own threads, of which the last bits would depend on their number: as many
+    # classes at once. So cores that a caller keeps from BLAS stay free here too.
+    threads = max((library["num_threads"] for library in blas.info()), default=1)
+    with blas.limit(limits=1):
+        if threads == 1 or flat.size < WORTH_THREADS:
+            for label in range(classes):
+                fill(label)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                for _ in pool.map(fill, range(classes)):  # raises what a class raised
+                    pass
+    return u, s, vx, vy
+
+
+def _factor(x: HostArray, y: NDArray[np.float64], label: int) -> Factors:
+    """U, s, V_x, V_y of one class in float64, with signs and order fixed."""
+    joint = np.concatenate([x, y], axis=1, dtype=np.float64)
+    scale = max(float(joint.max()), -float(joint.min())) or 1.0
+    joint /= scale  # squares of 1e200 would overflow
+    n, width = joint.shape
     try:
         # Tall blocks by QR first, so that the U of the SVD is square and s V loses nothing below.
-        q, block = np.linalg.qr(joint) if joint.shape[0] > joint.shape[1] else (None, joint)
-        u, _, v = np.linalg.svd(block, full_matrices=False)
+        q, block = np.linalg.qr(joint) if n > width else (None, joint)
+        # A wide block A has the U of its small Rᵀ, where Aᵀ = QR; its long Q and V are not needed.
+        square = np.transpose(np.linalg.qr(joint.T, mode="r")) if n < width else block
+        u, _, right = np.linalg.svd(square)
     except np.linalg.LinAlgError as error:
         raise NumericalError(
             "x", found=f"no SVD of class {label} ({error})", expected="a set that can be factored"
         ) from error
     # s V = UᵀA holds samples and labels to their own precision, whatever their scales; LAPACK's V
     # would hold both to that of the larger.
-    product = u.T @ block
-    d = x.shape[1]
-    s = np.sqrt(np.sum(product * product, axis=1))
-    s[_is_zero(product[:, :d]) & _is_zero(product[:, d:])] = 0.0
-    held = s > 0.0
-    v[held] = product[held] / s[held, None]
-    order = np.argsort(-s, kind="stable")
+    v = u.T @ block
+    parts = v[:, : x.shape[1]], v[:, x.shape[1] :]
+    squares = [np.vecdot(part, part) for part in parts]
+    s = np.sqrt(squares[0] + squares[1])
+    zero = [_is_zero(*pair) for pair in zip(squares, parts, strict=True)]
+    held = ~(zero[0] & zero[1])
+    s[~held] = 0.0
     u = u if q is None else q @ u
-    u, s, v = u[:, order], s[order], v[order]
     sign = _signs(u)
-    return u * sign, s * scale, v[:, :d] * sign[:, None], v[:, d:] * sign[:, None]
+    v /= (sign * np.where(held, s, 1.0))[:, None]
+    if not held.all():  # any V would do, but training starts from rows of length 1
+        rest = right[~held]
+        v[~held] = rest @ np.linalg.qr(joint.T)[0].T if n < width else rest
+    order = np.argsort(-s, kind="stable")
+    return (u * sign)[:, order], s[order] * scale, *(part[order] for part in parts)
 
 
-def _is_zero(product: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _is_zero(squares: NDArray[np.float64], part: HostArray) -> NDArray[np.bool_]:
     """Rows that are rounding only, by the usual tolerance of a numerical rank."""
-    size = np.sqrt(np.sum(product * product, axis=1))
-    rounding = max(product.shape) * np.finfo(np.float64).eps
+    size = np.sqrt(squares)
+    rounding = max(part.shape) * np.finfo(np.float64).eps
     return np.asarray(size <= rounding * size.max(), dtype=np.bool_)
 
 
@@ -204,11 +243,3 @@ def _signs(u: NDArray[np.float64]) -> NDArray[np.float64]:
     # Nearly: (1, -1)/sqrt(2) must not flip with the last bit of its two entries.
     first = np.argmax(size >= 0.999 * size.max(axis=0), axis=0)
     return np.where(u[first, np.arange(u.shape[1])] < 0.0, -1.0, 1.0)
-
-
-def _pad_and_stack(blocks: list[HostArray]) -> HostArray:
-    largest = np.max([block.shape for block in blocks], axis=0)
-    stacked = np.zeros((len(blocks), *largest))
-    for out, block in zip(stacked, blocks, strict=True):
-        out[tuple(map(slice, block.shape))] = block
-    return stacked

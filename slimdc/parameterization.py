@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from slimdc._array import as_array, dtype_name, guarded, like, to_numpy
 from slimdc.errors import InvalidValueError
-from slimdc.factors import check_factors
+from slimdc.factors import Held, check_factors, check_finite
 from slimdc.intake import WIDTHS, take_in
 from slimdc.layout import channels, sample_shape
 from slimdc.preprocessing import Preprocessing, checked
@@ -111,18 +111,18 @@ class SlimmableDataset:
             as_array(a, n) for a, n in zip((u, s, vx, vy), ("u", "s", "vx", "vy"), strict=True)
         )
         held = check_factors(u, s, vx, vy, labels, samples, components)
-        self._labels, self._samples, self._components = held.labels, held.samples, held.components
         d = int(vx.shape[2])
-        self._shape, self._layout = sample_shape((d,) if shape is None else shape, layout)
-        if math.prod(self._shape) != d:
+        shape, layout = sample_shape((d,) if shape is None else shape, layout)
+        if math.prod(shape) != d:
             raise InvalidValueError(
-                "shape", found=str(self._shape), expected=f"the {d} values of a row of vx"
+                "shape", found=str(shape), expected=f"the {d} values of a row of vx"
             )
-        self._preprocessing = checked(preprocessing, channels(self._shape, self._layout))
-        self._dtype = dtype_name(u) if dtype is None else dtype
-        if not isinstance(self._dtype, str) or self._dtype not in WIDTHS:
+        preprocessing = checked(preprocessing, channels(shape, layout))
+        name = dtype_name(u) if dtype is None else dtype
+        if not isinstance(name, str) or name not in WIDTHS:
             raise InvalidValueError("dtype", found=repr(dtype), expected=f"one of {list(WIDTHS)}")
-        self._u, self._s, self._vx, self._vy = map(_held, (u, s, vx, vy))
+        factors = (like(to_numpy(factor), factor) for factor in (u, s, vx, vy))
+        self._hold(factors, held, shape, layout, preprocessing, name)
 
     @classmethod
     def from_factors(
@@ -212,7 +212,8 @@ class SlimmableDataset:
     ) -> Self:
         """Take in any set of samples and labels, by per-class SVD of [X, Y] side by side (Eq. 8).
 
-        The decomposition runs on the host in float64, whatever the framework.
+        The decomposition runs on the host in float64, whatever the framework, and takes as many
+        classes at once as BLAS may use threads; its bits do not depend on how many.
 
         Parameters
         ----------
@@ -258,21 +259,15 @@ class SlimmableDataset:
         ((20, 8, 8, 1), (20, 4), True)
         """
         taken = take_in(x, y, classes, layout, preprocessing)
-        reference = as_array(x, "x")
-        with np.errstate(over="ignore"):  # too large for float32 is refused as not finite
-            factors = (
-                like(factor.astype(taken.held_dtype), reference)
-                for factor in (taken.u, taken.s, taken.vx, taken.vy)
-            )
-            return cls(
-                *factors,
-                shape=taken.shape,
-                layout=taken.layout,
-                preprocessing=preprocessing,
-                samples=taken.samples,
-                components=taken.components,
-                dtype=taken.dtype,
-            )
+        factors, reference = taken.factors, as_array(x, "x")
+        if not isinstance(reference, np.ndarray):
+            with np.errstate(over="ignore"):  # JAX without x64 narrows float64
+                factors = tuple(like(factor, reference) for factor in factors)
+        # The rest is right by construction: U and the rows of V have length 1 or 0.
+        check_finite("s", to_numpy(factors[1]))
+        made = cls.__new__(cls)
+        made._hold(factors, taken.held, taken.shape, taken.layout, taken.preprocessing, taken.dtype)
+        return made
 
     def __repr__(self) -> str:
         held = sorted(set(self._components))
@@ -425,9 +420,12 @@ class SlimmableDataset:
         [[3.0, 2.0]]
         """
         kept = kept_components(k, self._components)
-        u, s, vx, vy = map(to_numpy, self._factors())
-        cut = largest_components(u, s, vx, vy, max(kept))
-        return self._replace([like(factor, self._u) for factor in cut], components=kept)
+        # What is cut out of a valid set is valid: no check needs to touch it again.
+        factors = largest_components(*self._factors(), max(kept))
+        held = Held(self._labels, self._samples, kept)
+        made = type(self).__new__(type(self))
+        made._hold(factors, held, self._shape, self._layout, self._preprocessing, self._dtype)
+        return made
 
     def with_factors(self, u: Any, s: Any, vx: Any, vy: Any) -> Self:
         """Build a set of other factors, with everything else as here.
@@ -454,27 +452,41 @@ class SlimmableDataset:
         >>> data.with_factors(data.u, 2 * data.s, data.vx, data.vy).arrays()[0].round(6).tolist()
         [[2.0, 0.0], [0.0, 2.0]]
         """
-        return self._replace([u, s, vx, vy], components=self._components)
-
-    def _factors(self) -> tuple[Any, Any, Any, Any]:
-        """Give the factors themselves, unguarded: to be read only."""
-        return self._u, self._s, self._vx, self._vy
-
-    def _replace(self, factors: list[Any], components: tuple[int, ...]) -> Self:
         return type(self)(
-            *factors,
+            u,
+            s,
+            vx,
+            vy,
             shape=self._shape,
             layout=self._layout,
             preprocessing=self._preprocessing,
             labels=self._labels,
             samples=self._samples,
-            components=components,
+            components=self._components,
             dtype=self._dtype,
         )
 
+    def _factors(self) -> tuple[Any, Any, Any, Any]:
+        """Give the factors themselves, unguarded: to be read only."""
+        return self._u, self._s, self._vx, self._vy
 
-def _held(factor: Any) -> Any:
-    held = like(to_numpy(factor), factor)
-    if isinstance(held, np.ndarray):
-        held.flags.writeable = False
-    return held
+    def _hold(
+        self,
+        factors: Iterable[Any],
+        held: Held,
+        shape: tuple[int, ...],
+        layout: str,
+        preprocessing: Preprocessing,
+        dtype: str,
+    ) -> None:
+        """Take over what is known to be right, and factors that nobody else holds."""
+        self._u, self._s, self._vx, self._vy = map(_sealed, factors)
+        self._labels, self._samples, self._components = held.labels, held.samples, held.components
+        self._shape, self._layout = shape, layout
+        self._preprocessing, self._dtype = preprocessing, dtype
+
+
+def _sealed(factor: Any) -> Any:
+    if isinstance(factor, np.ndarray):
+        factor.flags.writeable = False
+    return factor

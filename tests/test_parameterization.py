@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Space, library
+from conftest import Space, library, make_space
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from slimdc.errors import InvalidTypeError, InvalidValueError, SlimdcWarning
+from slimdc import intake, parameterization, selection
+from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError, SlimdcWarning
 from slimdc.labels import centred_one_hot
 from slimdc.parameterization import SlimmableDataset, reconstruct
 from slimdc.preprocessing import Preprocessing
@@ -128,6 +129,7 @@ def test_pairs_come_back_class_by_class(
         given_x = space.array(x, dtype)
         given_y = space.array(y, dtype) if soft else space.array(members, "int32")
         data = SlimmableDataset.from_arrays(given_x, given_y, classes=classes)
+        data.with_factors(*data._factors())  # passes every check, though intake skips them
         back_x, back_y = data.arrays()
         assert space.owns(back_x)
         assert space.dtype(back_x) == space.dtype(back_y) == dtype
@@ -191,6 +193,60 @@ def test_labels_survive_samples_of_another_scale() -> None:
         np.testing.assert_allclose(back_y, soft, atol=1e-13)
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e-12, 1.0, 1e12, 1e200])
+@pytest.mark.parametrize("rank", [None, 2, 0])
+@pytest.mark.parametrize(("n", "d"), [(6, 3000), (6, 40), (6, 6), (6, 5), (6, 4), (40, 3), (1, 9)])
+def test_factors_of_a_pair_are_those_of_lapack(
+    n: int, d: int, rank: int | None, scale: float
+) -> None:
+    rng = np.random.default_rng([n, d])
+    joint = rng.normal(size=(n, d + 1))
+    if rank is not None:
+        joint = rng.normal(size=(n, rank)) @ rng.normal(size=(rank, d + 1))
+    joint *= scale
+    data = SlimmableDataset.from_arrays(joint[:, :d], joint[:, d:])
+    u, s, vx, vy = (factor[0] for factor in data._factors())
+    v = np.concatenate([vx, vy], axis=1)
+    width = min(n, d + 1)
+    want = np.linalg.svd(joint, compute_uv=False)
+    assert u.shape == (n, width)
+    np.testing.assert_allclose(s, want, rtol=0, atol=1e-14 * want[0])
+    np.testing.assert_allclose((u * s) @ v, joint, rtol=0, atol=1e-14 * want[0])
+    np.testing.assert_allclose(u.T @ u, np.eye(width), atol=1e-14)
+    assert np.count_nonzero(s) == min(width, width if rank is None else rank)
+    # Also where s is zero: training would never leave rows of zeros.
+    np.testing.assert_allclose(v @ v.T, np.eye(width), atol=1e-12)
+    data.with_factors(*data._factors())
+
+
+def test_norms_that_float64_cannot_hold_are_refused() -> None:
+    with pytest.raises(InvalidValueError, match="s: found NaN or infinite values"):
+        SlimmableDataset.from_arrays(np.full((2, 3), 1e308), [0, 0])
+
+
+def test_what_fails_on_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    from threadpoolctl import threadpool_limits
+
+    def fail(*arguments: Any, **keywords: Any) -> Any:
+        raise np.linalg.LinAlgError("no convergence")
+
+    monkeypatch.setattr(intake, "WORTH_THREADS", 0)
+    monkeypatch.setattr(np.linalg, "svd", fail)
+    with (
+        threadpool_limits(2, user_api="blas"),
+        pytest.raises(NumericalError, match="no SVD of class 0"),
+    ):
+        SlimmableDataset.from_arrays(np.eye(6), [0, 1, 2] * 2)
+
+
+def test_labels_that_jax_cannot_hold_are_refused() -> None:
+    library("jax")
+    space = make_space("jax")
+    x = space.array(np.eye(2, dtype=np.float32))
+    with pytest.raises(InvalidValueError, match="s: found NaN or infinite values"):
+        SlimmableDataset.from_arrays(x, [[1e200, 0.0], [0.0, 1e200]])
+
+
 def expected_cut(
     u: np.ndarray, s: np.ndarray, v: np.ndarray, k: int
 ) -> tuple[np.ndarray, list[int]]:
@@ -215,6 +271,7 @@ def test_truncation_keeps_the_largest_components(
         host[1] = np.sign(host[1])
     data = SlimmableDataset.from_factors(*(space.array(f) for f in host))
     small = data.truncate(k)
+    small.with_factors(*small._factors())  # passes every check, though truncation skips them
     assert small.components == (k,) * classes
     assert small.samples == data.samples
     x, y = small.arrays()
@@ -225,6 +282,58 @@ def test_truncation_keeps_the_largest_components(
             np.testing.assert_allclose(space.host(out)[5 * i : 5 * i + 5], want, atol=1e-5)
         assert space.host(small.s)[min(i, len(host[1]) - 1)].tolist() == [s[j] for j in kept]
     assert small.u.shape[0] == (1 if shared else classes)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("order", ["descending", "mixed", "equal"])
+@pytest.mark.parametrize("k", [1, 3, 4])
+def test_truncation_copies_only_what_stays_and_where_it_lies(
+    space: Space, monkeypatch: pytest.MonkeyPatch, shared: bool, order: str, k: int
+) -> None:
+    u, s, vx, vy = draw_factors(np.random.default_rng(20), 3, 5, 4, 7, 3, shared)
+    s = {
+        "descending": -np.sort(-np.abs(s)) * [1, -1, 1, -1],
+        "mixed": s,
+        "equal": np.sign(s) * [1, 2, 1, 2],
+    }[order]
+    host = [factor.astype(np.float32) for factor in (u, s, vx, vy)]
+    data = SlimmableDataset.from_factors(*(space.array(factor) for factor in host))
+    to_host: list[tuple[int, ...]] = []
+    for module in (selection, parameterization):
+
+        def recorded(x: Any, *arguments: Any, plain: Any = module.to_numpy) -> Any:
+            to_host.append(tuple(x.shape))
+            return plain(x, *arguments)
+
+        monkeypatch.setattr(module, "to_numpy", recorded)
+    small = data.truncate(k)
+    assert to_host == [s.shape]
+    for i in range(3):
+        mine = [min(i, len(factor) - 1) for factor in host]
+        weights = host[1][mine[1]]
+        kept = sorted(range(4), key=lambda j: (-abs(weights[j]), j))[:k]
+        wants = [host[0][mine[0]][:, kept], weights[kept], host[2][i][kept], host[3][i][kept]]
+        for held, j, want in zip(small._factors(), mine, wants, strict=True):
+            assert space.owns(held)
+            assert space.dtype(held) == "float32"
+            assert (space.host(held)[j] == want).all()
+    for held, source in zip(small._factors(), data._factors(), strict=True):
+        if space.name == "numpy":
+            assert not np.shares_memory(held, source)
+            assert held.flags.c_contiguous
+            assert not held.flags.writeable
+        elif space.name != "jax":
+            held[...] = 9.0
+    for mine, want in zip(data._factors(), host, strict=True):
+        assert (space.host(mine) == want).all()
+
+
+def test_of_many_equal_components_the_first_stay() -> None:
+    s = np.tile([1.0, -2.0, 2.0, -1.0], 16)[None]  # more than sorting by insertion takes
+    numbers = np.arange(64.0)[None, :, None]
+    small = SlimmableDataset.from_factors(np.eye(64)[None], s, numbers, numbers).truncate(40)
+    kept = [*np.flatnonzero(np.abs(s[0]) == 2.0), *np.flatnonzero(np.abs(s[0]) == 1.0)[:8]]
+    assert small.vx[0, :, 0].tolist() == kept
 
 
 def test_shared_u_with_weights_of_its_own_for_each_class_is_split_where_it_must() -> None:
@@ -406,7 +515,10 @@ def test_results_stay_on_the_callers_device() -> None:
     x = strict.asarray(np.eye(4, dtype=np.float32), device=device)
     y = strict.asarray(np.asarray([0, 1, 0, 1]), device=device)
     data = SlimmableDataset.from_arrays(x, y)
-    arrays = (*data._factors(), *data.truncate(1)._factors(), *data.arrays())
+    rising = strict.asarray(np.asarray([[1, 2], [2, 1]], dtype=np.float32), device=device)
+    mixed = data.with_factors(data.u, rising, data.vx, data.vy)
+    sets = (data, data.truncate(1), mixed.truncate(1))
+    arrays = (*(f for some in sets for f in some._factors()), *data.arrays())
     assert all(array.device == device for array in arrays)
 
 
@@ -442,18 +554,22 @@ def test_sets_can_be_copied_and_pickled_by_others() -> None:
         assert repr(twin) == repr(data)
 
 
-def test_a_set_gives_the_same_bits_on_any_number_of_threads() -> None:
+@pytest.mark.parametrize(("n", "d", "classes"), [(400, 300, 2), (120, 1000, 12)])
+def test_a_set_gives_the_same_bits_on_any_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch, n: int, d: int, classes: int
+) -> None:
     from threadpoolctl import threadpool_limits
 
+    monkeypatch.setattr(intake, "WORTH_THREADS", 0)
     rng = np.random.default_rng(14)
-    x, y = rng.normal(size=(400, 300)), np.arange(400) % 2
+    x, y = rng.normal(size=(n, d)), np.arange(n) % classes
     outcomes = []
-    for threads in (1, 2):
+    for threads in (1, 2, 5):
         with threadpool_limits(limits=threads, user_api="blas"):
             data = SlimmableDataset.from_arrays(x, y)
             outcomes.append((*data._factors(), *data.arrays()))
-    for one, two in zip(*outcomes, strict=True):
-        assert (one == two).all()
+    for one, *others in zip(*outcomes, strict=True):
+        assert all((one == other).all() for other in others)
 
 
 def broken(name: str, values: Any) -> dict[str, Any]:
