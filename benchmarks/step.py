@@ -41,6 +41,12 @@ DEPTH = 3
 BY_HAND = "by hand"
 PRODUCT = "product"
 SIZE = 2048  # of the matrices of the product
+# What may follow the name of a backend, and the options of `backend.get` that it stands for.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "": {},
+    "compiled": {"compiled": True},
+    "bfloat16": {"precision": "bfloat16"},
+}
 
 
 @dataclass(frozen=True)
@@ -80,14 +86,28 @@ def samples(setting: Setting, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def of_slimdc(name: str, setting: Setting) -> Callable[[], None]:
     """Make a step of slimdc on a backend."""
-    from slimdc import SlimmableDataset, backend
+    from slimdc import backend
+
+    library, _, option = name.partition(" ")
+    ops = backend.get(library, **OPTIONS[option])
+    trainer = trainer_on(ops, setting)
+
+    def step() -> None:
+        with ops.session():
+            ops.to_numpy(trainer.step()["first"])
+
+    return step
+
+
+def trainer_on(ops: Any, setting: Setting) -> Any:
+    """Begin to slim drawn images on a backend."""
+    from slimdc import SlimmableDataset
     from slimdc.assembly import Assembly, factors_on, network_for, samples_on
     from slimdc.pool import NetworkPool
     from slimdc.settings import PoolSettings, SlimSettings
     from slimdc.slimming import Matching, matched
     from slimdc.training import Schedule, Trainer
 
-    ops = backend.get(name)
     before = SlimmableDataset.from_arrays(*samples(setting, setting.before))
     same = setting.after == setting.before
     after = before.truncate(max(1, setting.after // CLASSES // (2 if same else 1)))
@@ -100,13 +120,7 @@ def of_slimdc(name: str, setting: Setting) -> Callable[[], None]:
     objective = Matching(x, y, assembly, network, ops, settings)
     pool = NetworkPool(network, ops, rng, settings.pool, "float32")
     factors = factors_on(ops, after, "float32")
-    trainer = Trainer(factors, assembly, objective, [pool], Schedule(10_000, 1e-2, 0.1), ops)
-
-    def step() -> None:
-        with ops.session():
-            ops.to_numpy(trainer.step()["first"])
-
-    return step
+    return Trainer(factors, assembly, objective, [pool], Schedule(10_000, 1e-2, 0.1), ops)
 
 
 def by_hand(setting: Setting) -> Callable[[], None]:
@@ -308,24 +322,36 @@ def contest(setting: Setting, names: list[str], peers: list[str], rounds: int) -
     for runner in runners:
         runner.close()
     times = {runner.name: statistics.median(runner.seconds) for runner in runners}
+    firsts = {runner.name: runner.first for runner in runners}
     floor = setting.flops * times[PRODUCT] / (2.0 * SIZE**3)
-    rows = [f"| {setting} | floor | {1e3 * floor:.1f} | {floor / times[BY_HAND]:.2f} | 1.00 | | |"]
+    ratio = floor / times[BY_HAND]
+    rows = [f"| {setting} | floor | {1e3 * floor:.1f} | {ratio:.2f} | 1.00 | | | |"]
     for runner in runners[1:]:
         seconds = times[runner.name]
         growth = "" if math.isnan(runner.growth) else f"{runner.growth:.0f}"
         first = "" if math.isnan(runner.first) else f"{runner.first:.1f}"
+        ratio, overtaken = seconds / times[BY_HAND], overtakes(runner.name, times, firsts)
         rows.append(
-            f"| {setting} | {runner.name} | {1e3 * seconds:.1f} | {seconds / times[BY_HAND]:.2f} "
-            f"| {seconds / floor:.2f} | {growth} | {first} |"
+            f"| {setting} | {runner.name} | {1e3 * seconds:.1f} | {ratio:.2f} "
+            f"| {seconds / floor:.2f} | {growth} | {first} | {overtaken} |"
         )
     return rows
+
+
+def overtakes(name: str, times: dict[str, float], firsts: dict[str, float]) -> str:
+    """Tell after how many steps a backend has overtaken NumPy, its first step counted."""
+    if "numpy" not in times or name == "numpy" or math.isnan(firsts[name]):
+        return ""
+    gain, debt = times["numpy"] - times[name], firsts[name] - firsts["numpy"]
+    return "never" if gain <= 0 else f"{max(1, math.ceil(debt / gain))}"
 
 
 def usable() -> list[str]:
     """Names of the backends that can compute here."""
     from slimdc import backend
 
-    return [name for name in backend.names() if backend.missing(name) is None]
+    found = [name for name in backend.names() if backend.missing(name) is None]
+    return found + ["torch compiled"] * ("torch" in found)
 
 
 def main() -> None:
@@ -345,8 +371,9 @@ def main() -> None:
         work(options.worker[0], Setting(**json.loads(options.worker[1])))
         return
     names = options.backends or usable()
-    print("| setting | backend | ms | of by hand | of the floor | MiB more | first step, s |")
-    print("|---|---|---|---|---|---|---|")
+    titles = "setting | backend | ms | of by hand | of the floor | MiB more | first step, s"
+    print(f"| {titles} | steps to overtake numpy |")
+    print("|---|---|---|---|---|---|---|---|")
     for image in options.images:
         height, _, channels = map(int, image.split("x"))
         for counts in options.samples:
@@ -361,8 +388,9 @@ def versions(names: list[str]) -> str:
     """Name what was timed, and where."""
     from importlib.metadata import version
 
-    packages = ["slimdc", "numpy", *(name for name in names if name in ("jax", "torch", "cupy"))]
-    told = ", ".join(f"{name} {version(name)}" for name in dict.fromkeys(packages))
+    used = {name.partition(" ")[0] for name in names}
+    packages = ["slimdc", "numpy", *(name for name in ("torch", "jax") if name in used)]
+    told = ", ".join(f"{name} {version(name)}" for name in packages)
     cores = len(os.sched_getaffinity(0))
     return f"{told}, Python {platform.python_version()}, {platform.machine()}, {cores} cores."
 

@@ -107,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     slim.add_argument("-k", type=int, required=True, help="components per class to keep")
     slim.add_argument("--steps", type=int, help="training steps; 0 is learning-free (default: 500)")
     slim.add_argument("--backend", default="numpy", help="see `slimdc backends` (default: numpy)")
+    slim.add_argument("--device", help="where it computes, such as cuda:0 (default: its own)")
     slim.add_argument(
         "--width", type=int, help="filters of the networks' first layer (default: 32)"
     )
@@ -135,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--repeats", type=int, default=5, help="networks (default: 5)")
     evaluate.add_argument("--steps", type=int, help="training steps of each network")
     evaluate.add_argument("--backend", default="numpy", help="(default: numpy)")
+    evaluate.add_argument("--device", help="where it computes, such as cuda:0 (default: its own)")
     evaluate.add_argument(
         "--width", type=int, help="filters of the networks' first layer (default: 32)"
     )
@@ -162,6 +164,7 @@ def _slim(options: argparse.Namespace) -> None:
         before,
         options.k,
         backend=options.backend,
+        device=options.device,
         steps=options.steps,
         width=options.width,
         seed=options.seed,
@@ -193,6 +196,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         repeats=options.repeats,
         steps=options.steps,
         backend=options.backend,
+        device=options.device,
         width=options.width,
         seed=options.seed,
         progress=_progress(),
