@@ -102,6 +102,15 @@ class _BuiltIn:
     factory: str
     library: str
     install: str
+    # Whether the library, which computes nowhere else, finds a GPU.
+    has_gpu: Callable[[], bool] | None = None
+
+
+def _cupy_has_gpu() -> bool:
+    try:
+        return bool(importlib.import_module("cupy").cuda.is_available())
+    except ImportError:  # it explains itself where it is imported to be used
+        return True
 
 
 _BUILT_IN = {
@@ -110,7 +119,16 @@ _BUILT_IN = {
         "slimdc_backends.torch", "TorchBackend", "torch", "pip install 'slimdc[torch]'"
     ),
     "jax": _BuiltIn("slimdc_backends.jax", "JaxBackend", "jax", "pip install 'slimdc[jax]'"),
+    "cupy": _BuiltIn(
+        "slimdc_backends.cupy",
+        "CupyBackend",
+        "cupy",
+        "pip install 'slimdc[cupy-cuda12x]', or 'slimdc[cupy-cuda13x]' for CUDA 13",
+        _cupy_has_gpu,
+    ),
 }
+
+_GPU = "an NVIDIA GPU and its driver"
 
 
 def value_and_grad(
@@ -184,7 +202,8 @@ def missing(name: str) -> str | None:
     Returns
     -------
     str or None
-        The command that installs what is missing; None where nothing is.
+        The command that installs what is missing, or the hardware that it needs and does not
+        find; None where nothing is missing.
 
     Examples
     --------
@@ -192,9 +211,11 @@ def missing(name: str) -> str | None:
     True
     """
     built_in = _BUILT_IN.get(name)
-    if built_in is None or importlib.util.find_spec(built_in.library) is not None:
+    if built_in is None:
         return None
-    return built_in.install
+    if importlib.util.find_spec(built_in.library) is None:
+        return built_in.install
+    return None if built_in.has_gpu is None or built_in.has_gpu() else _GPU
 
 
 def get(name: str, device: str | None = None, **options: Any) -> Backend:
@@ -218,8 +239,8 @@ def get(name: str, device: str | None = None, **options: Any) -> Backend:
     InvalidTypeError, InvalidValueError
         If the backend has no such device or option.
     MissingBackendError
-        If no such backend is known, or its library is not installed; the message names the
-        command that installs it.
+        If no such backend is known, its library is not installed, or it finds no GPU and needs
+        one; the message names what is missing.
 
     Examples
     --------
@@ -227,6 +248,8 @@ def get(name: str, device: str | None = None, **options: Any) -> Backend:
     'numpy'
     """
     remedy = missing(name)
+    if remedy == _GPU:
+        raise MissingBackendError("backend", f"{name!r}, whose library finds no GPU", remedy)
     if remedy is not None:
         raise MissingBackendError(
             "backend", f"{name!r}, whose library is not installed", f"it installed: {remedy}"

@@ -192,7 +192,8 @@ def condense(
     ops = resolve(backend, source, device)
     dtype = computed_in(dtype, start, ops)
     real, rows = real.astype(dtype), centred_one_hot(classes, start.classes).astype(dtype)
-    architecture = network_for(network, start, settings.pool, ops)
+    with ops.session():
+        architecture = network_for(network, start, settings.pool, ops)
 
     def objective(assembly: Assembly) -> RealMatching:
         return RealMatching(real, rows, assembly, architecture, ops, rng, settings)

@@ -45,7 +45,7 @@ class FileError(SlimdcError, OSError):
 
 
 class MissingBackendError(SlimdcError, ImportError):
-    """A backend is unknown, or its library is not installed; the message names the remedy."""
+    """A backend is unknown, or lacks its library or its hardware; the message names the remedy."""
 
 
 class NumericalError(SlimdcError, ArithmeticError):

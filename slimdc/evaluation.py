@@ -178,7 +178,8 @@ def evaluate(
     ops = resolve(backend, u, device)
     dtype = computed_in(dtype, opened, ops)
     x_real = x_real.astype(dtype)
-    architecture = network_for(network, opened, chosen, ops)
+    with ops.session():
+        architecture = network_for(network, opened, chosen, ops)
     # Batches have a generator of their own: they do not change which networks are drawn.
     rng, batches = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     accuracies: list[float] = []

@@ -184,8 +184,9 @@ def slim(
         return after
     ops = resolve(backend, before.u, device)
     dtype = computed_in(dtype, before, ops)
-    x, y = samples_on(ops, before, dtype)
-    architecture = network_for(network, before, settings.pool, ops)
+    with ops.session():
+        x, y = samples_on(ops, before, dtype)
+        architecture = network_for(network, before, settings.pool, ops)
 
     def objective(assembly: Assembly) -> Matching:
         return Matching(x, y, assembly, architecture, ops, settings)

@@ -10,6 +10,7 @@ from typing import Any
 import hypothesis
 import numpy as np
 import pytest
+from cuda_compilers import Cpu, has_gxx
 
 hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=1000, deadline=None, derandomize=True)
@@ -19,7 +20,7 @@ hypothesis.settings.load_profile(os.environ.get("SLIMDC_HYPOTHESIS_PROFILE", "de
 collect_ignore = ["third_party"]
 
 NAMESPACES = ("numpy", "array_api_strict", "torch", "jax")
-OPTIONAL = ("torch", "jax")
+OPTIONAL = ("torch", "jax", "cupy", "nvrtc")
 
 
 def required() -> set[str]:
@@ -95,3 +96,11 @@ def space(request: pytest.FixtureRequest) -> Space:
 def xp(space: Space) -> Any:
     """Plain namespace of `space`."""
     return space.xp
+
+
+@pytest.fixture(scope="session")
+def kernels_on_cpu(tmp_path_factory: pytest.TempPathFactory) -> Cpu:
+    """Launch the CUDA kernels on the CPU."""
+    if not has_gxx():
+        pytest.skip("g++ is not installed")
+    return Cpu(tmp_path_factory.mktemp("kernels"))
