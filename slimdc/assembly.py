@@ -14,7 +14,8 @@ from slimdc._array import dtype_name, like, to_numpy
 from slimdc.backend import Array, Backend, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
 from slimdc.factors import NAMES
-from slimdc.networks import Network, Norm, build, verified
+from slimdc.networks import Network, build, verified
+from slimdc.normalization import Norm
 from slimdc.parameterization import SlimmableDataset, reconstruct
 from slimdc.selection import largest_components
 

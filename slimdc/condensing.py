@@ -23,7 +23,7 @@ from slimdc.opening import open_real
 from slimdc.parameterization import SlimmableDataset
 from slimdc.preprocessing import Preprocessing, checked
 from slimdc.progress import Progress
-from slimdc.settings import CONDENSE, CondenseSettings, chosen, whole_number
+from slimdc.settings import CONDENSE, CondenseSettings, chosen, suited, whole_number
 from slimdc.training import Pair, Watch, fit
 
 
@@ -157,7 +157,8 @@ def condense(
     Warns
     -----
     SlimdcWarning
-        If some classes have fewer than ``ipc`` samples.
+        If some classes have fewer than ``ipc`` samples, or the ridge of the settings is too small
+        for a backend without float64 (JAX without x64).
 
     Notes
     -----
@@ -190,7 +191,7 @@ def condense(
     if settings.steps == 0:
         return start
     ops = resolve(backend, source, device)
-    dtype = computed_in(dtype, start, ops)
+    dtype, settings = computed_in(dtype, start, ops), suited(settings, ops)
     real, rows = real.astype(dtype), centred_one_hot(classes, start.classes).astype(dtype)
     with ops.session():
         architecture = network_for(network, start, settings.pool, ops)

@@ -11,26 +11,19 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias, TypeGuard, get_args, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace as namespace
 
+from slimdc import normalization
 from slimdc.backend import Array, Backend, Tensors
 from slimdc.errors import InvalidTypeError, InvalidValueError
-
-Floats = npt.NDArray[np.float64]
+from slimdc.normalization import NORMS, Floats, Norm
 
 HEAD = "head.weight"
 HEAD_BIAS = "head.bias"
-
-Norm: TypeAlias = Literal["none", "instance", "batch"]
-NORMS: tuple[Norm, ...] = get_args(Norm)
-
-# Added to variances; and the fraction of the running statistics that a step keeps.
-EPSILON = 1e-5
-MEMORY = 0.9
 
 
 class Network(Protocol):
@@ -83,7 +76,7 @@ class ConvNet:
         Number of blocks.
     norm : {"none", "instance", "batch"}
         Normalisation: none, of each image's channels, or of channels over the batch, with running
-        statistics that only the network's own steps update.
+        statistics that only the network's own steps update; see `slimdc.normalization`.
 
     Raises
     ------
@@ -126,43 +119,38 @@ class ConvNet:
         for i, (before, after) in enumerate(itertools.pairwise(channels)):
             parameters[f"conv{i}.weight"] = _lecun_normal(rng, (3, 3, before, after))
             parameters[f"conv{i}.bias"] = np.zeros(after)
-            if i and self.norm != "none":
-                parameters[f"norm{i}.scale"] = np.ones(before)
-                parameters[f"norm{i}.shift"] = np.zeros(before)
-            if i and self.norm == "batch":
-                parameters[f"norm{i}.mean"] = np.zeros(before)
-                parameters[f"norm{i}.variance"] = np.ones(before)
+            parameters |= normalization.start(self.norm, i, before) if i else {}
         return parameters | _draw_head(rng, math.prod(self._size()) * channels[-1], self.outputs)
 
     @property
     def statistics(self) -> tuple[str, ...]:
         """Names of the running statistics: those of batch normalisation."""
-        if self.norm != "batch":
-            return ()
-        return tuple(f"norm{i}.{x}" for i in range(1, self.depth) for x in ("mean", "variance"))
+        blocks = range(1, self.depth) if self.norm == "batch" else ()
+        return tuple(name for i in blocks for name in normalization.statistics(i))
 
     def embed(self, ops: Backend, parameters: Tensors, x: Array) -> Array:
         """Compute features (n, f) of images (n, h, w, channels)."""
 
         def normalise(x: Array, i: int) -> Array:
-            moments = moments_of(x, (1, 2)) if self.norm == "instance" else _running(parameters, i)
-            return _normalised(x, moments, parameters, i)
+            if self.norm == "instance":
+                moments = normalization.moments_of(x, (1, 2))
+            else:
+                mean, variance = normalization.statistics(i)
+                moments = parameters[mean], parameters[variance]
+            return normalization.normalised(x, moments, parameters, i)
 
         return self._features(ops, parameters, x, normalise)
 
     def observe(self, ops: Backend, parameters: Tensors, x: Array) -> tuple[Array, Tensors]:
         """Compute features (n, f), normalised by this batch, and the next running statistics."""
-        statistics: Tensors = {}
+        running: Tensors = {}
 
         def normalise(x: Array, i: int) -> Array:
-            moments = moments_of(x, (0, 1, 2))
-            for name, new in zip(("mean", "variance"), moments, strict=True):
-                held = parameters[f"norm{i}.{name}"]
-                flat = namespace(new).reshape(new, held.shape)
-                statistics[f"norm{i}.{name}"] = held * MEMORY + flat * (1.0 - MEMORY)
-            return _normalised(x, moments, parameters, i)
+            moments = normalization.moments_of(x, (0, 1, 2))
+            running.update(normalization.remembered(moments, parameters, i))
+            return normalization.normalised(x, moments, parameters, i)
 
-        return self._features(ops, parameters, x, normalise), statistics
+        return self._features(ops, parameters, x, normalise), running
 
     def _features(
         self,
@@ -381,31 +369,6 @@ def observed(
 def keeps_statistics(network: Network) -> TypeGuard[Observing]:
     """Whether a network's own steps see other features than `Network.embed` gives."""
     return isinstance(network, Observing) and bool(network.statistics)
-
-
-def moments_of(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
-    """Mean and variance over axes, which are kept.
-
-    Examples
-    --------
-    >>> mean, variance = moments_of(np.asarray([[1.0, 3.0]]), (1,))
-    >>> mean.tolist(), variance.tolist()
-    ([[2.0]], [[1.0]])
-    """
-    xp, share = namespace(x), 1.0 / math.prod(x.shape[axis] for axis in axes)
-    mean = xp.sum(x, axis=axes, keepdims=True) * share
-    deviation = x - mean
-    return mean, xp.sum(deviation * deviation, axis=axes, keepdims=True) * share
-
-
-def _running(parameters: Tensors, i: int) -> tuple[Array, Array]:
-    return parameters[f"norm{i}.mean"], parameters[f"norm{i}.variance"]
-
-
-def _normalised(x: Array, moments: tuple[Array, Array], parameters: Tensors, i: int) -> Array:
-    mean, variance = moments
-    scale = (variance + EPSILON) ** -0.5 * parameters[f"norm{i}.scale"]
-    return (x - mean) * scale + parameters[f"norm{i}.shift"]
 
 
 def _draw_head(rng: np.random.Generator, features: int, outputs: int) -> dict[str, Floats]:

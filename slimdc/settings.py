@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from typing import TypeVar
 
-from slimdc.errors import InvalidTypeError, InvalidValueError
+import numpy as np
+from array_api_compat import array_namespace
+
+from slimdc._array import widest_float
+from slimdc.backend import Backend
+from slimdc.errors import InvalidTypeError, InvalidValueError, SlimdcWarning
 from slimdc.losses import Form, Weights
-from slimdc.networks import Norm
+from slimdc.normalization import Norm
 
 Settings = TypeVar("Settings", "SlimSettings", "CondenseSettings")
+
+# Below this, kernels that are solved in float32 lose the gradient of Eq. 7: at 1e-6 it is noise.
+NARROW_RIDGE = 1e-3
 
 
 def whole_number(argument: str, value: object, *, at_least: int) -> int:
@@ -296,3 +305,41 @@ def chosen(
         width = whole_number("width", width, at_least=1)
         settings = replace(settings, pool=replace(settings.pool, width=width))
     return settings
+
+
+def suited(settings: Settings, ops: Backend) -> Settings:
+    """Raise a ridge that is too small for a backend without float64, with a warning.
+
+    Parameters
+    ----------
+    settings : settings
+        Of slimming or condensing.
+    ops : Backend
+        Where the run is to compute.
+
+    Returns
+    -------
+    settings
+        The same ones where the backend has float64, or the ridge is large enough without.
+
+    Warns
+    -----
+    SlimdcWarning
+        If the ridge is raised.
+
+    Examples
+    --------
+    >>> from slimdc import backend
+    >>> suited(SLIM["paper"], backend.get("numpy")).ridge
+    1e-06
+    """
+    xp = array_namespace(ops.asarray(np.zeros(0)))
+    if settings.ridge >= NARROW_RIDGE or widest_float(xp) == xp.float64:
+        return settings
+    warnings.warn(
+        f"ridge: found {settings.ridge:g}, expected at least {NARROW_RIDGE:g} where {ops.name} has "
+        f"no float64; {NARROW_RIDGE:g} is used",
+        SlimdcWarning,
+        stacklevel=3,
+    )
+    return replace(settings, ridge=NARROW_RIDGE)

@@ -18,7 +18,7 @@ from slimdc.networks import HEAD, Network
 from slimdc.opening import Openable, open_set
 from slimdc.parameterization import SlimmableDataset
 from slimdc.progress import Progress
-from slimdc.settings import SLIM, SlimSettings, chosen, whole_number
+from slimdc.settings import SLIM, SlimSettings, chosen, suited, whole_number
 from slimdc.training import Pair, Watch, fit
 
 
@@ -151,7 +151,8 @@ def slim(
     Warns
     -----
     SlimdcWarning
-        If some classes hold fewer than k components.
+        If some classes hold fewer than k components, or the ridge of the settings is too small for
+        a backend without float64 (JAX without x64).
 
     Notes
     -----
@@ -183,7 +184,7 @@ def slim(
             resolve(backend, before.u, device)
         return after
     ops = resolve(backend, before.u, device)
-    dtype = computed_in(dtype, before, ops)
+    dtype, settings = computed_in(dtype, before, ops), suited(settings, ops)
     with ops.session():
         x, y = samples_on(ops, before, dtype)
         architecture = network_for(network, before, settings.pool, ops)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -69,30 +70,59 @@ def test_ranks_move_the_factors_by_the_mean_over_their_networks() -> None:
     assert distance(two, alone) > 1e-3
 
 
-def test_processes_of_torch_end_with_the_same_bits_and_what_numpy_finds(tmp_path: Path) -> None:
-    library("torch")
-    slimdc.save(images(), tmp_path / "set.safetensors")
-    script = Path(__file__).with_name("rank.py")
-    environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
-    meeting, data = tmp_path / "meeting", tmp_path / "set.safetensors"
-    ranks = [
+def run(script: str, folder: Path, meetings: list[str], **environment: str) -> list[Any]:
+    """Run a process for each meeting point; give the factors that they end with."""
+    data = folder / "set.safetensors"
+    slimdc.save(images(), data)
+    path = os.pathsep.join(sys.path)
+    known = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path} | environment
+    processes = [
         subprocess.Popen(
-            [sys.executable, script, meeting, str(rank), data, tmp_path / f"{rank}.npz"],
-            env=environment,
+            [
+                *(sys.executable, Path(__file__).with_name(script)),
+                *(meeting, str(rank), data, folder / f"{rank}.npz"),
+            ],
+            env=known,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for rank in range(2)
+        for rank, meeting in enumerate(meetings)
     ]
-    for process in ranks:
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
-    first, second = (np.load(tmp_path / f"{rank}.npz") for rank in range(2))
+    try:
+        errors = [process.communicate(timeout=120)[1] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert not any(process.returncode for process in processes), errors
+    return [np.load(folder / f"{rank}.npz") for rank in range(len(meetings))]
+
+
+def check(found: list[Any]) -> None:
+    """Hold the factors of every process against NumPy's ranks that take turns."""
     expected = slimmed(Several(2))
     for name in FACTORS:
-        assert first[name].tobytes() == second[name].tobytes()
-        assert relative(first[name], getattr(expected, name)) < 1e-7
+        assert len({one[name].tobytes() for one in found}) == 1
+        assert relative(found[0][name], getattr(expected, name)) < 1e-9
+
+
+def test_processes_of_torch_end_with_the_same_bits_and_what_numpy_finds(tmp_path: Path) -> None:
+    library("torch")
+    meeting = str(tmp_path / "meeting")
+    check(run("torch_rank.py", tmp_path, [meeting] * 2, GLOO_SOCKET_IFNAME="lo"))
+
+
+def test_devices_of_jax_in_one_process_find_what_numpy_finds(tmp_path: Path) -> None:
+    library("jax")
+    two = "--xla_force_host_platform_device_count=2"
+    check(run("jax_rank.py", tmp_path, [""], XLA_FLAGS=two))
+
+
+def test_processes_of_jax_end_with_the_same_bits_and_what_numpy_finds(tmp_path: Path) -> None:
+    library("jax")
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        meeting = f"localhost:{free.getsockname()[1]}"
+    check(run("jax_rank.py", tmp_path, [meeting] * 2))
 
 
 def test_several_ranks_keep_no_checkpoint(tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""Normalisation of channels (n, h, w, c): of each image by itself, or of a batch.
+
+Channels are brought to mean 0 and variance 1, then scaled and shifted by learned parameters.
+Variances are the biased ones throughout, those of a mean of squares: also the running variance,
+for which PyTorch takes the unbiased one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+from array_api_compat import array_namespace
+
+from slimdc.backend import Array, Tensors
+
+Floats = npt.NDArray[np.float64]
+Moments: TypeAlias = tuple[Array, Array]
+
+Norm: TypeAlias = Literal["none", "instance", "batch"]
+NORMS: tuple[Norm, ...] = get_args(Norm)
+
+# Added to variances; and the fraction of the running statistics that a step keeps.
+EPSILON = 1e-5
+MEMORY = 0.9
+
+_STATISTICS = ("mean", "variance")
+
+
+def start(norm: Norm, block: int, channels: int) -> dict[str, Floats]:
+    """Give the parameters with which the normalisation before a block starts.
+
+    Examples
+    --------
+    >>> list(start("batch", 1, 8))
+    ['norm1.scale', 'norm1.shift', 'norm1.mean', 'norm1.variance']
+    >>> start("none", 1, 8)
+    {}
+    """
+    if norm == "none":
+        return {}
+    learned = {f"norm{block}.scale": np.ones(channels), f"norm{block}.shift": np.zeros(channels)}
+    if norm == "instance":
+        return learned
+    mean, variance = statistics(block)
+    return learned | {mean: np.zeros(channels), variance: np.ones(channels)}
+
+
+def statistics(block: int) -> tuple[str, str]:
+    """Name the running mean and variance before a block."""
+    mean, variance = (f"norm{block}.{name}" for name in _STATISTICS)
+    return mean, variance
+
+
+def moments_of(x: Array, axes: tuple[int, ...]) -> Moments:
+    """Compute mean and biased variance over axes, which are kept.
+
+    Examples
+    --------
+    >>> mean, variance = moments_of(np.asarray([[1.0, 3.0]]), (1,))
+    >>> mean.tolist(), variance.tolist()
+    ([[2.0]], [[1.0]])
+    """
+    xp, share = array_namespace(x), 1.0 / math.prod(x.shape[axis] for axis in axes)
+    mean = xp.sum(x, axis=axes, keepdims=True) * share
+    deviation = x - mean
+    return mean, xp.sum(deviation * deviation, axis=axes, keepdims=True) * share
+
+
+def normalised(x: Array, moments: Moments, parameters: Tensors, block: int) -> Array:
+    """Normalise channels by a mean and a variance, then scale and shift them.
+
+    Examples
+    --------
+    >>> x = np.asarray([1.0, 3.0]).reshape(1, 1, 2, 1)
+    >>> normalised(x, moments_of(x, (1, 2)), start("instance", 1, 1), 1).round(4).ravel().tolist()
+    [-1.0, 1.0]
+    """
+    mean, variance = moments
+    scale = (variance + EPSILON) ** -0.5 * parameters[f"norm{block}.scale"]
+    return (x - mean) * scale + parameters[f"norm{block}.shift"]
+
+
+def remembered(moments: Moments, parameters: Tensors, block: int) -> Tensors:
+    """Mix a batch's moments into the running ones: nine tenths of the old, one of the new.
+
+    Examples
+    --------
+    >>> after = remembered((np.full(1, 5.0), np.full(1, 2.0)), start("batch", 1, 1), 1)
+    >>> {name: round(float(x[0]), 9) for name, x in after.items()}
+    {'norm1.mean': 0.5, 'norm1.variance': 1.1}
+    """
+    mixed: Tensors = {}
+    for name, new in zip(statistics(block), moments, strict=True):
+        held = parameters[name]
+        flat = array_namespace(new).reshape(new, held.shape)
+        mixed[name] = held * MEMORY + flat * (1.0 - MEMORY)
+    return mixed
