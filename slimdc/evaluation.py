@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +27,8 @@ from slimdc.settings import EvaluationSettings, whole_number
 STEPS = ((10, 1_000), (100, 2_000), (500, 5_000), (1_000, 10_000), (2_000, 40_000))
 
 TEST_BATCH = 500
+
+_ADAM = Adam()
 
 
 @dataclass(frozen=True)
@@ -185,8 +188,10 @@ def evaluate(
     accuracies: list[float] = []
     with ops.session(), reporting(progress, "evaluate") as report:
         x, y = samples_on(ops, opened, dtype)
+        step = _step(architecture, ops)
         for _ in range(count):
-            parameters = _train(architecture, ops, rng, batches, x, y, steps, chosen)
+            parameters = fresh(architecture, ops, rng, dtype)
+            parameters = _train(step, parameters, ops, batches, x, y, steps, chosen)
             predicted = _classify(architecture, ops, parameters, x_real, opened)
             accuracies.append(100.0 * float(np.mean(predicted == classes)))
             report(len(accuracies), count, {"accuracy": accuracies[-1]})
@@ -210,22 +215,8 @@ def _warn_of_another_space(
         )
 
 
-def _train(
-    network: Network,
-    ops: Backend,
-    rng: np.random.Generator,
-    batches: np.random.Generator,
-    x: Array,
-    y: Array,
-    steps: int,
-    settings: EvaluationSettings,
-) -> Tensors:
-    parameters = fresh(network, ops, rng, dtype_name(x))
-    adam = Adam()
-    moments = adam.start(parameters)
-    samples = x.shape[0]
-    batch = min(samples, settings.batch)
-    warm_up = min(settings.warm_up, steps // 4)
+def _step(network: Network, ops: Backend) -> Callable[..., tuple[Tensors, Tensors, Array]]:
+    """Compile a step of Adam once for all networks."""
 
     def loss(variables: Groups, x: Array, y: Array) -> tuple[Tensors, Tensors]:
         features, statistics = observed(network, ops, variables["network"], x)
@@ -238,11 +229,27 @@ def _train(
         parameters: Tensors, moments: Tensors, x: Array, y: Array, pace: Pace
     ) -> tuple[Tensors, Tensors, Array]:
         values, statistics, slopes = gradients({"network": parameters}, x, y)
-        changes, moments = adam.step(parameters, slopes["network"], moments, pace)
+        changes, moments = _ADAM.step(parameters, slopes["network"], moments, pace)
         learned = {name: p + changes[name] for name, p in parameters.items()}
         return learned | statistics, moments, values["network"]
 
-    step = ops.compile(stepped)
+    return ops.compile(stepped)
+
+
+def _train(
+    step: Callable[..., tuple[Tensors, Tensors, Array]],
+    parameters: Tensors,
+    ops: Backend,
+    batches: np.random.Generator,
+    x: Array,
+    y: Array,
+    steps: int,
+    settings: EvaluationSettings,
+) -> Tensors:
+    moments = _ADAM.start(parameters)
+    samples = x.shape[0]
+    batch = min(samples, settings.batch)
+    warm_up = min(settings.warm_up, steps // 4)
     xp = array_namespace(x)
     order = np.arange(0)
     for count in range(1, steps + 1):
@@ -254,7 +261,7 @@ def _train(
             drawn, order = ops.asarray(order[:batch]), order[batch:]
             part = (xp.take(x, drawn, axis=0), xp.take(y, drawn, axis=0))
         rate = settings.rate * cosine(count, steps, floor=settings.rate_floor, warm_up=warm_up)
-        parameters, moments, value = step(parameters, moments, *part, adam.pace(count, rate))
+        parameters, moments, value = step(parameters, moments, *part, _ADAM.pace(count, rate))
     if not math.isfinite(float(ops.to_numpy(value))):
         raise NumericalError("data", "a network whose loss is not finite", "a set to learn from")
     return parameters

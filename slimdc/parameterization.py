@@ -269,6 +269,12 @@ class SlimmableDataset:
         made._hold(factors, taken.held, taken.shape, taken.layout, taken.preprocessing, taken.dtype)
         return made
 
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        for factor in self._factors():  # copies and pickles forget that arrays are read-only
+            _sealed(factor)
+
     def __repr__(self) -> str:
         held = sorted(set(self._components))
         components = str(held[0]) if len(held) == 1 else f"{held[0]}..{held[-1]}"

@@ -362,23 +362,25 @@ def low_rank_set() -> SlimmableDataset:
 
 
 @pytest.mark.parametrize("source", ["drawn", "bundled"])
-@pytest.mark.parametrize("name", ["numpy", "torch"])
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
 @pytest.mark.parametrize("k", [1, 2, 5])
 def test_eq_7_has_a_gradient_in_float32(name: str, k: int, source: str) -> None:
-    if name == "torch":
-        library("torch")
-    ops = backend.get(name)
+    if name != "numpy":
+        library(name)
     data = datasets.sample().data if source == "bundled" else low_rank_set()
     small = data.truncate(k)
     height, width, channels = data.shape
     network = ConvNet((height, width, channels), data.vy.shape[2], width=8)
     drawn = network.draw(np.random.default_rng(0))
     gradients = []
-    for dtype in ("float32", "float64"):
+    for dtype, ops in (("float32", backend.get(name)), ("float64", backend.get("numpy"))):
         parameters = {of: ops.asarray(x.astype(dtype)) for of, x in drawn.items()}
 
         def embedded(
-            held: SlimmableDataset, factors: dict[str, Any], parameters: Any = parameters
+            held: SlimmableDataset,
+            factors: dict[str, Any],
+            parameters: Any = parameters,
+            ops: Any = ops,
         ) -> Any:
             x, y = Assembly.of(held, ops).samples(factors)
             return network.embed(ops, parameters, x), y

@@ -14,8 +14,13 @@ from threadpoolctl import threadpool_limits
 from slimdc.backend import Array, Differentiated, Groups, Scored, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
 from slimdc_backends import cores
+from slimdc_backends.holding import Held
 from slimdc_backends.kernels import convolution
 from slimdc_backends.tape import Var, differentiated, raw
+
+# A second BLAS thread inside each of ours would only fight over the same cores, and its way of
+# splitting a product depends on how many there are: one thread keeps every bit.
+_one_blas_thread = Held(lambda: threadpool_limits(1, user_api="blas"))
 
 
 class NumpyBackend:
@@ -39,6 +44,7 @@ class NumpyBackend:
         if device not in (None, "cpu"):
             raise InvalidValueError("device", repr(device), "'cpu', NumPy's only device")
         self._threads: ThreadPoolExecutor | None = None
+        self._held_threads = Held(self._pool)
 
     def asarray(self, host: np.ndarray) -> Array:
         """Copy a host array."""
@@ -85,20 +91,15 @@ class NumpyBackend:
     @contextmanager
     def session(self) -> Iterator[None]:
         """Hold BLAS at one thread and share chunks of images among threads of our own."""
-        # A second BLAS thread inside each of ours would only fight over the same cores, and its
-        # way of splitting a product depends on how many there are: one thread keeps every bit.
-        if self._threads is not None:
-            yield
-            return
-        pool = ThreadPoolExecutor(cores.available())
         # What overflows is found by whoever reads the loss; NumPy's warnings name lines of ours.
-        quiet = np.errstate(all="ignore")
-        with quiet, threadpool_limits(1, user_api="blas"), pool as threads:
-            self._threads = threads
-            try:
-                yield
-            finally:
-                self._threads = None
+        with np.errstate(all="ignore"), _one_blas_thread(), self._held_threads():
+            yield
+
+    @contextmanager
+    def _pool(self) -> Iterator[None]:
+        with ThreadPoolExecutor(cores.available()) as self._threads:
+            yield
+        self._threads = None
 
     def _map(self, function: Callable[[slice], Any], parts: Iterable[slice]) -> Iterable[Any]:
         return (map if self._threads is None else self._threads.map)(function, parts)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -14,9 +15,34 @@ from torch.utils import _pytree as pytree
 from slimdc.backend import Array, Differentiated, Groups, Scored, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
 from slimdc_backends import cores
+from slimdc_backends.holding import Held
 from slimdc_backends.torch_ranks import TorchRanks
 
 Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
+
+
+@contextmanager
+def _switches(tf32: bool) -> Iterator[None]:
+    # PyTorch splits sums by the number of threads: held at the number of cores, whatever it was
+    # set to, a run repeats to the bit on one machine.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(cores.available())
+    strict = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    allowed = products.allow_tf32, convolutions.allow_tf32
+    products.allow_tf32 = convolutions.allow_tf32 = tf32
+    try:
+        yield
+    finally:
+        products.allow_tf32, convolutions.allow_tf32 = allowed
+        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+        torch.set_num_threads(threads)
+
+
+_in_full = Held(lambda: _switches(tf32=False))
+_in_tf32 = Held(lambda: _switches(tf32=True))
 
 
 class TorchBackend:
@@ -64,6 +90,7 @@ class TorchBackend:
             raise InvalidValueError(
                 "device", repr(device), "a device that PyTorch has here"
             ) from error
+        self._held = _in_tf32 if precision == "tf32" else _in_full
         known = [x for x in get_args(Precision) if x != "tf32" or self._cuda]
         if precision not in known:
             expected = f"one of {', '.join(map(repr, known))} on {self.device}"
@@ -129,26 +156,9 @@ class TorchBackend:
         z = torch.nn.functional.conv2d(images, filters, bias, padding=padding)
         return self._rectified_and_pooled(z)
 
-    @contextmanager
-    def session(self) -> Iterator[None]:
-        """Run without gradients outside `differentiate`, repeatably, on all available cores."""
-        # PyTorch splits sums by the number of threads: held at the number of cores, whatever it
-        # was set to, a run repeats to the bit on one machine.
-        threads = torch.get_num_threads()
-        torch.set_num_threads(cores.available())
-        strict = torch.are_deterministic_algorithms_enabled()
-        warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
-        allowed = products.allow_tf32, convolutions.allow_tf32
-        products.allow_tf32 = convolutions.allow_tf32 = self.precision == "tf32"
-        try:
-            with torch.no_grad():
-                yield
-        finally:
-            products.allow_tf32, convolutions.allow_tf32 = allowed
-            torch.use_deterministic_algorithms(strict, warn_only=warn_only)
-            torch.set_num_threads(threads)
+    def session(self) -> AbstractContextManager[None]:
+        """Run repeatably, on all available cores, in the precision of this backend."""
+        return self._held()
 
     @property
     def _cuda(self) -> bool:
@@ -162,10 +172,12 @@ class TorchBackend:
 
         def run(*args: Any) -> Any:
             leaves, tree = pytree.tree_flatten(args)
+            floats = [x.dtype for x in leaves if torch.is_tensor(x) and x.is_floating_point()]
+            dtype = functools.reduce(torch.promote_types, floats, torch.float32)
             # Floats as tensors: a graph would hold the value that it was traced with. `full`, since
             # copying a number to a GPU would wait for it.
             leaves = [
-                torch.full((), x, dtype=torch.float64, device=self.device)
+                torch.full((), x, dtype=dtype, device=self.device)
                 if isinstance(x, float)
                 else x
                 for x in leaves

@@ -14,14 +14,20 @@ from __future__ import annotations
 
 from slimdc.backend import BackendFactory
 from slimdc.testing.arrays import check_arrays, check_device
+from slimdc.testing.compilation import check_compile
 from slimdc.testing.convolutions import (
     check_conv_relu_pool,
     check_convnet_gradients,
     check_relu_at_zero,
 )
-from slimdc.testing.gradients import check_gradients, check_loss_gradients, check_singular_solve
+from slimdc.testing.gradients import (
+    check_gradients,
+    check_groups,
+    check_loss_gradients,
+    check_singular_solve,
+)
 from slimdc.testing.reference import ReferenceBackend
-from slimdc.testing.runs import check_compile, check_determinism, check_session
+from slimdc.testing.runs import check_determinism, check_session
 
 __all__ = [
     "ReferenceBackend",
@@ -33,6 +39,7 @@ __all__ = [
     "check_determinism",
     "check_device",
     "check_gradients",
+    "check_groups",
     "check_loss_gradients",
     "check_relu_at_zero",
     "check_session",
@@ -63,6 +70,7 @@ def check_backend(make: BackendFactory) -> None:
         check_conv_relu_pool,
         check_relu_at_zero,
         check_gradients,
+        check_groups,
         check_convnet_gradients,
         check_loss_gradients,
         check_compile,

@@ -6,7 +6,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from slimdc.backend import Array, Backend, Tensors, value_and_grad
-from slimdc.networks import ConvNet, squared_error
+from slimdc.networks import ConvNet, observed, squared_error
 from slimdc.testing.comparison import Host, Loss, Problem, clear_of_kinks, compare, enter, fail
 
 # Images, height, width, channels in and out, filter size, padding: odd sizes, oblong images, and
@@ -79,7 +79,9 @@ def check_relu_at_zero(ops: Backend) -> None:
 
 
 def check_convnet_gradients(ops: Backend) -> None:
-    """Check gradients of the ConvNet in its parameters and its images.
+    """Check gradients of the ConvNet in its parameters and its images, with each normalisation.
+
+    With that of batches, also those of the network's own steps and the statistics that they give.
 
     Parameters
     ----------
@@ -96,9 +98,20 @@ def check_convnet_gradients(ops: Backend) -> None:
     >>> from slimdc import backend
     >>> check_convnet_gradients(backend.get("numpy"))
     """
-    network = ConvNet((8, 6, 3), 2, width=2, depth=2)
+    small = (4, 4, 2), 2, 2, 2
+    for title, network, own in (
+        ("the ConvNet", ConvNet((6, 4, 3), 2, width=2, depth=2), False),
+        ("the ConvNet with instance normalisation", ConvNet(*small, "instance"), False),
+        ("the ConvNet with running statistics", ConvNet(*small, "batch"), False),
+        ("the ConvNet with batch statistics", ConvNet(*small, "batch"), True),
+    ):
+        compare(ops, _network(network, own), title)
+
+
+def _network(network: ConvNet, own: bool) -> Problem:
+    """Half the squared error of a network on three images, as others or its own steps see it."""
     rng = np.random.default_rng(0)
-    y = rng.standard_normal((2, 2))
+    y = rng.standard_normal((3, 2))
 
     def draw() -> Host:
         parameters = {
@@ -106,15 +119,22 @@ def check_convnet_gradients(ops: Backend) -> None:
             name: x if x.ndim > 1 else rng.standard_normal(x.shape)
             for name, x in network.draw(rng).items()
         }
-        return parameters | {"x": rng.standard_normal((2, 8, 6, 3))}
+        variances = {
+            name: x * x + 0.5 for name, x in parameters.items() if name.endswith("variance")
+        }
+        return parameters | variances | {"x": rng.standard_normal((3, *network.image))}
 
     def build(ops: Backend) -> Loss:
         def function(v: Tensors, y: Array) -> tuple[Array, Tensors]:
-            return squared_error(v, network.embed(ops, v, v["x"]), y), {}
+            if own:
+                features, statistics = observed(network, ops, v, v["x"])
+            else:
+                features, statistics = network.embed(ops, v, v["x"]), {}
+            return squared_error(v, features, y), statistics
 
         return function
 
-    compare(ops, (build, clear_of_kinks(build, draw, (y,)), (y,)), "the ConvNet")
+    return build, clear_of_kinks(build, draw, (y,)), (y,)
 
 
 def _block(n: int, h: int, w: int, c_in: int, c_out: int, r: int, padding: int) -> Problem:

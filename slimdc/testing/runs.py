@@ -1,4 +1,4 @@
-"""Checks of what a run rests on: compilation, determinism and sessions."""
+"""Checks of what a run rests on: determinism and sessions."""
 
 from __future__ import annotations
 
@@ -10,47 +10,7 @@ from threadpoolctl import threadpool_info
 from slimdc import losses
 from slimdc.backend import Array, Backend, Tensors, value_and_grad
 from slimdc.networks import ConvNet, squared_error
-from slimdc.optimizers import Lamb, Pace, retract, tangent
-from slimdc.testing.comparison import FLOATS, VALUE, close, enter, fail, held
-
-
-def check_compile(ops: Backend) -> None:
-    """Check that a compiled function computes what the function does: steps of LAMB on U and V.
-
-    Parameters
-    ----------
-    ops : Backend
-        The backend.
-
-    Raises
-    ------
-    AssertionError
-        If a result differs from NumPy's.
-
-    Examples
-    --------
-    >>> from slimdc import backend
-    >>> check_compile(backend.get("numpy"))
-    """
-
-    def move(v: Tensors, g: Tensors, state: Tensors, pace: Pace) -> Tensors:
-        changes, state = Lamb().step(v, g | {"u": tangent(v["u"], g["u"])}, state, pace)
-        moved = {"u": retract(v["u"], tangent(v["u"], changes["u"])), "v": v["v"] + changes["v"]}
-        return moved | state
-
-    rng = np.random.default_rng(0)
-    drawn = {"u": rng.standard_normal((2, 4, 3)), "v": rng.standard_normal((2, 3, 5))}
-    slopes = {name: rng.standard_normal(x.shape) for name, x in drawn.items()}
-    drawn["u"] = np.linalg.qr(drawn["u"])[0]
-    compiled = ops.compile(move)
-    for dtype in FLOATS:
-        v, g = ({k: x.astype(dtype) for k, x in part.items()} for part in (drawn, slopes))
-        state = Lamb().start(v)
-        for count in (1, 2):
-            pace = Lamb().pace(count, 0.1)
-            found = compiled(enter(ops, v), enter(ops, g), enter(ops, state), pace)
-            for name, expected in move(v, g, state, pace).items():
-                close(ops, found[name], expected, 10 * VALUE[held(ops, dtype)], f"{name} of LAMB")
+from slimdc.testing.comparison import enter, fail
 
 
 def check_determinism(ops: Backend) -> None:

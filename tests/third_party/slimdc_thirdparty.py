@@ -16,20 +16,23 @@ from slimdc.backend import Array, Differentiated, Groups, Scored, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
 from slimdc_backends.tape import differentiated
 
+# Arrays of one make-believe device refuse those of another, and NumPy's reading as well.
+DEVICES = ("CPU_DEVICE", "device1")
+
 
 class ThirdPartyBackend:
     name = "thirdparty"
-    device = "CPU_DEVICE"
 
     def __init__(self, device: str | None = None) -> None:
-        if device not in (None, self.device):
-            raise InvalidValueError("device", repr(device), repr(self.device))
+        self.device = DEVICES[0] if device is None else device
+        if self.device not in DEVICES:
+            raise InvalidValueError("device", repr(device), f"one of {DEVICES}")
 
     def asarray(self, host: np.ndarray) -> Array:
-        return xp.asarray(host, copy=True)
+        return xp.asarray(host, device=xp.Device(self.device), copy=True)
 
     def to_numpy(self, x: Array) -> np.ndarray:
-        return np.array(x)
+        return np.array(xp.asarray(x, device=xp.Device(DEVICES[0]), copy=True))
 
     def differentiate(self, function: Scored) -> Differentiated:
         # A strict array on the left of an operation refuses a variable on its right, so that
@@ -64,9 +67,9 @@ class ThirdPartyBackend:
         n, h, w, channels = x.shape
         r, grown = weight.shape[0], (h + 2 * padding, w + 2 * padding)
         x = ops.reshape(x, (n, h, w * channels))
-        x = ops.matmul(xp.eye(grown[0], h, k=-padding, dtype=x.dtype), x)
+        x = ops.matmul(xp.eye(grown[0], h, k=-padding, dtype=x.dtype, device=x.device), x)
         x = ops.reshape(x, (n * grown[0], w, channels))
-        x = ops.matmul(xp.eye(grown[1], w, k=-padding, dtype=x.dtype), x)
+        x = ops.matmul(xp.eye(grown[1], w, k=-padding, dtype=x.dtype, device=x.device), x)
         x = ops.reshape(x, (n, *grown, channels))
         rows, columns = grown[0] - r + 1, grown[1] - r + 1
         z = bias

@@ -1,0 +1,270 @@
+"""The public checks catch backends that are broken, each in its own way."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import Any
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from slimdc import testing
+from slimdc.backend import Array, Backend, Differentiated, Groups, Scored, Tensors
+from slimdc_backends.numpy import NumpyBackend
+
+CHECKS = [name for name in testing.__all__ if name.startswith("check_") and name != "check_backend"]
+
+
+def test_check_backend_runs_every_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = []
+    for name in CHECKS:
+        monkeypatch.setattr(testing, name, lambda _, name=name: ran.append(name))
+    testing.check_backend(NumpyBackend)
+    assert sorted(ran) == sorted(CHECKS)
+
+
+def test_the_reference_conforms_where_it_is_not_its_own_judge() -> None:
+    testing.check_device(testing.ReferenceBackend)
+    for name in ("arrays", "gradients", "compile", "session", "singular_solve"):
+        getattr(testing, f"check_{name}")(testing.ReferenceBackend())
+
+
+class KeepsTheCallersMemory(NumpyBackend):
+    def asarray(self, host: np.ndarray) -> Array:
+        return host
+
+
+class GivesItsMemoryAway(NumpyBackend):
+    def to_numpy(self, x: Array) -> np.ndarray:
+        return np.asarray(x)
+
+
+class WidensDtypes(NumpyBackend):
+    def asarray(self, host: np.ndarray) -> Array:
+        return np.array(host, dtype=np.float64 if host.dtype.kind == "f" else host.dtype)
+
+
+class ReadsMemoryInItsOrder(NumpyBackend):
+    def asarray(self, host: np.ndarray) -> Array:
+        return np.array(host.ravel(order="K").reshape(host.shape))
+
+
+class ForgetsTheBias(NumpyBackend):
+    def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
+        return super().conv_relu_pool(x, weight, 0.0 * bias, padding)
+
+
+class PadsTooMuch(NumpyBackend):
+    def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
+        return super().conv_relu_pool(x, weight, bias, max(padding, 1))
+
+
+class Correlates(NumpyBackend):
+    def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
+        xp = weight.__array_namespace__()
+        return super().conv_relu_pool(x, xp.permute_dims(weight, (1, 0, 2, 3)), bias, padding)
+
+
+def altered(change: Callable[[str, np.ndarray], Any]) -> type[NumpyBackend]:
+    """Make a backend whose gradients are changed."""
+
+    class Altered(NumpyBackend):
+        def differentiate(self, function: Scored) -> Differentiated:
+            inner = super().differentiate(function)
+
+            def differentiated(*args: Any) -> tuple[Tensors, Tensors, Groups]:
+                values, extras, gradients = inner(*args)
+                changed = {
+                    group: {name: change(name, g) for name, g in part.items()}
+                    for group, part in gradients.items()
+                }
+                return values, extras, changed
+
+            return differentiated
+
+    return Altered
+
+
+def one_percent_off(changed: str) -> type[NumpyBackend]:
+    return altered(lambda name, g: g * 1.01 if name == changed else g)
+
+
+def scoring(change: Callable[[Tensors], Tensors]) -> type[NumpyBackend]:
+    """Make a backend that differentiates other scalars than it returns."""
+
+    class Scoring(NumpyBackend):
+        def differentiate(self, function: Scored) -> Differentiated:
+            def changed(variables: Groups, *constants: Any) -> tuple[Tensors, Tensors]:
+                values, extras = function(variables, *constants)
+                return change(values), extras
+
+            inner = super().differentiate(changed)
+
+            def differentiated(*args: Any) -> tuple[Tensors, Tensors, Groups]:
+                values, extras = function(*args)
+                return values, extras, inner(*args)[2]
+
+            return differentiated
+
+    return Scoring
+
+
+def summed(values: Tensors) -> Tensors:
+    return dict.fromkeys(values, sum(values.values()))
+
+
+def exchanged(values: Tensors) -> Tensors:
+    return dict(zip(values, reversed(values.values()), strict=True))
+
+
+class AltersExtras(NumpyBackend):
+    def differentiate(self, function: Scored) -> Differentiated:
+        inner = super().differentiate(function)
+
+        def differentiated(*args: Any) -> tuple[Tensors, Tensors, Groups]:
+            values, extras, gradients = inner(*args)
+            return values, {name: 1.01 * x for name, x in extras.items()}, gradients
+
+        return differentiated
+
+
+class LeaksErrors(NumpyBackend):
+    def differentiate(self, function: Scored) -> Differentiated:
+        inner = super().differentiate(function)
+
+        def differentiated(*args: Any) -> tuple[Tensors, Tensors, Groups]:
+            try:
+                return inner(*args)
+            except ArithmeticError as error:
+                raise np.linalg.LinAlgError from error
+
+        return differentiated
+
+
+class CompilesBadly(NumpyBackend):
+    def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args: {name: 1.0001 * x for name, x in function(*args).items()}
+
+
+def compiling(change: Callable[..., Any]) -> type[NumpyBackend]:
+    """Make a backend that compiles a changed call: of a function, a dict to remember by, *args."""
+
+    class Compiling(NumpyBackend):
+        def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+            return functools.partial(change, function, {})
+
+    return Compiling
+
+
+def floats_of(tree: Any, convert: Callable[[float], Any]) -> Any:
+    """Convert the floats of a tree."""
+    if isinstance(tree, dict):
+        return {name: floats_of(part, convert) for name, part in tree.items()}
+    if isinstance(tree, tuple):
+        parts = [floats_of(part, convert) for part in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else tuple(parts)
+    return convert(tree) if type(tree) is float else tree
+
+
+def keeps_the_first_floats(function: Any, memory: dict[str, Any], *args: Any) -> Any:
+    first: list[float] = memory.setdefault("floats", [])
+    floats_of(args, first.append)
+    kept = iter(first)
+    return function(*floats_of(args, lambda _: next(kept)))
+
+
+def widens_floats(function: Any, _: dict[str, Any], *args: Any) -> Any:
+    return function(*floats_of(args, np.float64))
+
+
+def keeps_the_first_results(function: Any, memory: dict[str, Any], *args: Any) -> Any:
+    if args[0].keys() == {"some", "more", "rate"}:  # the function of trees, not that of LAMB
+        return memory.setdefault(str(args[1][1] is None), function(*args))
+    return function(*args)
+
+
+def takes_its_arguments_memory(function: Any, _: dict[str, Any], *args: Any) -> Any:
+    results = function(*args)
+    if "some" in args[0]:
+        args[0]["some"]["x"][...] = 0.0
+    return results
+
+
+class Dithers(NumpyBackend):
+    calls = 0
+
+    def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
+        Dithers.calls += 1
+        return super().conv_relu_pool(x, weight, bias + 1e-6 * Dithers.calls, padding)
+
+
+class KeepsThreads(NumpyBackend):
+    def session(self) -> AbstractContextManager[None]:
+        threadpool_limits(1 + threadpool_info()[0]["num_threads"])
+        return nullcontext()
+
+
+class SwallowsErrors(NumpyBackend):
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        with suppress(KeyError):
+            yield
+
+
+class CannotNest(NumpyBackend):
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        if self._threads is not None:
+            raise AssertionError("already in a session")
+        with super().session():
+            yield
+
+
+class TakesAnyDevice(NumpyBackend):
+    def __init__(self, device: str | None = None) -> None:
+        super().__init__()
+
+
+BROKEN = (
+    (KeepsTheCallersMemory, "check_arrays", "shares memory with the caller's"),
+    (GivesItsMemoryAway, "check_arrays", "shares memory with the backend's"),
+    (WidensDtypes, "check_arrays", "to keep float32, found float64"),
+    (ReadsMemoryInItsOrder, "check_arrays", "values to survive"),
+    (ForgetsTheBias, "check_conv_relu_pool", "conv_relu_pool of"),
+    (PadsTooMuch, "check_conv_relu_pool", "shape"),
+    (Correlates, "check_conv_relu_pool", "conv_relu_pool of"),
+    (one_percent_off("weight"), "check_conv_relu_pool", "in weight"),
+    (one_percent_off("bias"), "check_conv_relu_pool", "in bias"),
+    (altered(lambda _, g: g + 0.5), "check_relu_at_zero", "no gradient"),
+    (altered(lambda _, g: g.astype(np.float64)), "check_gradients", "a gradient like x, float32"),
+    (altered(lambda _, g: g.ravel()), "check_gradients", "a gradient like x"),
+    (altered(lambda _, g: g + 1), "check_gradients", "a gradient of zero"),
+    (scoring(summed), "check_groups", "group 'first' in its own"),
+    (scoring(exchanged), "check_groups", "group 'first' in its own"),
+    (one_percent_off("x"), "check_convnet_gradients", "the ConvNet in x"),
+    (one_percent_off("norm1.scale"), "check_convnet_gradients", "instance normalisation in norm1"),
+    (AltersExtras, "check_groups", "what groups share"),
+    (AltersExtras, "check_convnet_gradients", "batch statistics in float32, norm1.mean"),
+    (one_percent_off("norm1.variance"), "check_convnet_gradients", "running statistics in norm1"),
+    (one_percent_off("s"), "check_loss_gradients", "skewness"),
+    (LeaksErrors, "check_singular_solve", "NumericalError"),
+    (CompilesBadly, "check_compile", "of LAMB"),
+    (compiling(keeps_the_first_floats), "check_compile", "vector of a compiled function, call 1"),
+    (compiling(keeps_the_first_results), "check_compile", "vector of a compiled function, call 2"),
+    (compiling(widens_floats), "check_compile", "to be float32, found float64"),
+    (compiling(takes_its_arguments_memory), "check_compile", "leave its arguments as they are"),
+    (Dithers, "check_determinism", "the same bits"),
+    (KeepsThreads, "check_session", "threads"),
+    (SwallowsErrors, "check_session", "let errors through"),
+    (CannotNest, "check_session", "already in a session"),
+    (TakesAnyDevice, "check_device", "refused"),
+)
+
+
+@pytest.mark.parametrize(("broken", "check", "message"), BROKEN)
+def test_checks_catch_what_is_wrong(broken: type[Backend], check: str, message: str) -> None:
+    with threadpool_limits(None), pytest.raises(AssertionError, match=message):
+        getattr(testing, check)(broken if check == "check_device" else broken())

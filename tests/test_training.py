@@ -1,0 +1,190 @@
+"""A step of Algorithm 1: what the paper prints, on no more embeddings than it takes."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import library
+from differences import relative
+
+import slimdc
+from slimdc import pool
+from slimdc.assembly import Assembly, factors_on
+from slimdc.backend import Array
+from slimdc.labels import centred_one_hot
+from slimdc.losses import Weights
+from slimdc.networks import ConvNet
+from slimdc.normalization import Norm
+from slimdc.pool import NetworkPool
+from slimdc.settings import CondenseSettings, PoolSettings, SlimSettings
+from slimdc.slimming import Matching
+from slimdc.training import Schedule, Trainer
+from slimdc_backends.numpy import NumpyBackend
+from slimdc_backends.tape import raw
+
+DEPTH = 2
+
+
+class Spy(NumpyBackend):
+    """Notes what is convolved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[np.ndarray] = []
+
+    def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
+        self.seen.append(np.array(raw(x)))
+        return super().conv_relu_pool(x, weight, bias, padding)
+
+
+def images(samples: int = 12, side: int = 8, classes: int = 3) -> slimdc.SlimmableDataset:
+    rng = np.random.default_rng(0)
+    y = np.arange(samples) % classes
+    x = rng.standard_normal((classes, side, side, 1))[y] + rng.standard_normal(
+        (samples, side, side, 1)
+    )
+    return slimdc.SlimmableDataset.from_arrays(x, y)
+
+
+def settings_of(norm: Norm = "none") -> PoolSettings:
+    return PoolSettings(size=2, lifetime=3, rate=1e-2, width=2, depth=DEPTH, norm=norm)
+
+
+def trainer_of(ops: Spy, data: slimdc.SlimmableDataset, k: int, network: ConvNet) -> Trainer:
+    settings = SlimSettings(pool=settings_of())
+    assembly, factors = Assembly.of(data, ops), factors_on(ops, data.truncate(k), "float64")
+    x, y = assembly.samples(factors_on(ops, data, "float64"))
+    networks = NetworkPool(network, ops, np.random.default_rng(0), settings.pool, "float64")
+    objective = Matching(x, y, assembly, network, ops, settings)
+    return Trainer(factors, assembly, objective, [networks], Schedule(9, 1e-2, 0.1), ops)
+
+
+@pytest.mark.parametrize(
+    ("norm", "at_most", "embedded"),
+    [
+        ("none", 1000, [12, 12]),
+        ("instance", 1000, [12, 12]),
+        ("none", 12, [12, 12]),
+        ("none", 11, [12, 12, 11]),
+        ("batch", 1000, [12, 12, 12]),
+        ("batch", 5, [12, 12, 5]),
+    ],
+)
+def test_a_step_embeds_no_more_than_it_must(
+    norm: Norm, at_most: int, embedded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The set before and the set after: the network's own step takes the latter's features."""
+    monkeypatch.setattr(pool, "NETWORK_BATCH", at_most)
+    ops = Spy()
+    trainer = trainer_of(ops, images(), 2, ConvNet((8, 8, 1), 3, 2, DEPTH, norm))
+    for _ in range(4):
+        ops.seen.clear()
+        trainer.step()
+        first_blocks = [x for x in ops.seen if x.shape[1:] == (8, 8, 1)]
+        assert [x.shape[0] for x in first_blocks] == embedded
+        assert len(ops.seen) == DEPTH * len(embedded)
+
+
+def test_a_network_learns_from_a_thousand_distinct_samples() -> None:
+    ops, data = Spy(), images(1003, side=4, classes=1)
+    trainer = trainer_of(ops, data, 2, ConvNet((4, 4, 1), 1, 1, 1))
+    drawn = []
+    for _ in range(2):
+        ops.seen.clear()
+        x, _ = trainer._assembly.samples(trainer.factors)
+        trainer.step()
+        before, after, own = ops.seen
+        assert before.shape[0] == after.shape[0] == 1003
+        place = {row.tobytes(): i for i, row in enumerate(x)}
+        assert len(place) == 1003
+        drawn.append([place[row.tobytes()] for row in own])
+        assert len(drawn[-1]) == len(set(drawn[-1])) == 1000
+    assert set(drawn[0]) != set(drawn[1])
+
+
+@pytest.fixture
+def plain() -> Any:
+    """The oracle, which needs PyTorch."""
+    library("torch")
+    return importlib.import_module("plain_algorithm")
+
+
+def compare(
+    plain: Any,
+    small: slimdc.SlimmableDataset,
+    history: list[dict[str, float]],
+    factors: dict[str, Any],
+    expected: list[dict[str, float]],
+) -> None:
+    for found, parts in zip(history, expected, strict=True):
+        assert found == pytest.approx(parts, rel=1e-9)
+    x, y = plain.samples(factors, (8, 8, 1))
+    assert relative(small.arrays()[0], x.numpy()) < 1e-9
+    assert relative(small.arrays()[1], y.numpy()) < 1e-9
+    assert relative(small.s, np.sort(factors["s"].numpy(), axis=1)[:, ::-1]) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("norm", "at_most"), [("none", 1000), ("none", 7), ("instance", 1000), ("batch", 7)]
+)
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_steps_are_those_of_algorithm_1(
+    norm: Norm, at_most: int, backend: str, plain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "NETWORK_BATCH", at_most)
+    data, weights = images(), {"first": 0.7, "infinity": 1.3, "skew": 0.2, "ortho": 0.01}
+    settings = SlimSettings(
+        steps=5,
+        rate=0.02,
+        rate_floor=0.2,
+        weights=Weights(**weights),
+        ridge=0.01,
+        pool=settings_of(norm),
+    )
+    history: list[dict[str, float]] = []
+    small = slimdc.slim(data, 2, seed=3, preset=settings, backend=backend, history=history)
+
+    network = ConvNet((8, 8, 1), 3, 2, DEPTH, norm)
+    run = plain.Run(network, np.random.default_rng(3), 5, 0.02, 0.2, 2, 3, 1e-2, at_most)
+    start = data.truncate(2)
+    factors = {name: np.array(getattr(start, name)) for name in ("u", "s", "vx", "vy")}
+    before = tuple(plain.torch.tensor(v) for v in data.arrays())
+    objective = plain.matching(0.01, weights)
+    compare(plain, small, history, *plain.train(run, factors, lambda: before, objective))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_condensing_steps_are_those_of_algorithm_1_on_real_data(backend: str, plain: Any) -> None:
+    x, classes = np.random.default_rng(1).standard_normal((30, 8, 8, 1)), np.arange(30) % 3
+    settings = CondenseSettings(
+        steps=5,
+        batch=6,
+        rate=0.02,
+        rate_floor=0.2,
+        skew=0.3,
+        ortho=0.02,
+        ridge=0.01,
+        pool=settings_of("batch"),
+    )
+    options: dict[str, Any] = {"preset": settings, "seed": 3, "preprocessed": True}
+    history: list[dict[str, float]] = []
+    made = slimdc.condense(x, classes, 4, backend=backend, history=history, **options)
+
+    start = slimdc.condense(x, classes, 4, steps=0, **options)
+    rng = np.random.default_rng(3)
+    for c in range(3):  # what the start drew
+        rng.choice(np.flatnonzero(classes == c), 4, replace=False)
+    rows = centred_one_hot(classes, 3)
+
+    def batch() -> Any:
+        drawn = rng.integers(30, size=6)
+        return plain.torch.tensor(x[drawn]), plain.torch.tensor(rows[drawn])
+
+    network = ConvNet((8, 8, 1), 3, 2, DEPTH, "batch")
+    run = plain.Run(network, rng, 5, 0.02, 0.2, 2, 3, 1e-2)
+    factors = {name: np.array(getattr(start, name)) for name in ("u", "s", "vx", "vy")}
+    objective = plain.performance(0.01, 0.3, 0.02)
+    compare(plain, made, history, *plain.train(run, factors, batch, objective))
