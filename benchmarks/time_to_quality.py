@@ -34,7 +34,7 @@ from slimdc.training import Watch, fit
 
 KEPT = 2
 SLIM_STEPS = (0, 10, 25, 50, 100, 250, 500)
-PEER_STEPS = (100, 250, 500, 1000, 1500)
+PEER_STEPS = (100, 250, 500, 1000, 1500, 2500)
 
 
 def main() -> None:
