@@ -8,12 +8,12 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 from array_api_compat import array_namespace
-from threadpoolctl import threadpool_limits
 
 from slimdc._array import dtype_name, like, to_numpy
 from slimdc.backend import Array, Backend, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
 from slimdc.factors import NAMES
+from slimdc.holding import one_blas_thread
 from slimdc.networks import Network, build, verified
 from slimdc.normalization import Norm
 from slimdc.parameterization import SlimmableDataset, reconstruct
@@ -148,10 +148,11 @@ def finished(factors: Tensors, data: SlimmableDataset, ops: Backend) -> Slimmabl
     u, s, vx, vy = (ops.to_numpy(factors[name]) for name in NAMES)
     if not all(np.isfinite(x).all() for x in (u, s, vx, vy)):
         raise NumericalError("training", "factors that are not finite", "finite factors")
-    with threadpool_limits(1, user_api="blas"):  # the same bits on any number of cores
+    with one_blas_thread():
         p, values, q = np.linalg.svd(u.astype(np.float64), full_matrices=False)
-        # Padding has singular values of zero; the others are 1 to rounding.
-        u = ((p * (values > 0.5)[:, None, :]) @ q).astype(u.dtype)
+        # Padding has singular values of zero; the others are 1 to rounding. The set may be wider
+        # than what trained it: U is rounded to the set's dtype only.
+        u = (p * (values > 0.5)[:, None, :]) @ q
     sign = np.where(s < 0, -1, 1).astype(s.dtype)[:, :, None]
     sorted_factors = largest_components(u, np.abs(s), vx * sign, vy * sign, s.shape[1])
     reference = data._factors()[0]

@@ -60,8 +60,9 @@ class Backend(Protocol):
         ``function(variables, *constants)`` is given groups of variables, ``{group: {name: x}}``,
         and returns ``({group: scalar}, extras)``. The result maps the same arguments to
         ``(scalars, extras, gradients)``: ``gradients[group]`` has the names, shapes and dtypes of
-        ``variables[group]`` and holds the derivatives of ``scalars[group]`` in these alone. A
-        solution that does not exist is a NumericalError or not finite.
+        ``variables[group]`` and holds the derivatives of ``scalars[group]`` in these alone.
+        Constants are arrays of any dtype, floats, None, and tuples and dicts of such. A solution
+        that does not exist is a NumericalError or not finite.
         """
         ...
 

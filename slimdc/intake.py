@@ -13,6 +13,7 @@ from threadpoolctl import ThreadpoolController
 from slimdc._array import HostArray, as_array, dtype_name, namespace, to_numpy
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
 from slimdc.factors import Held
+from slimdc.holding import one_blas_thread
 from slimdc.labels import label_rows
 from slimdc.layout import channels, sample_shape
 from slimdc.preprocessing import Preprocessing, checked
@@ -184,7 +185,7 @@ def _factors(
     # Instead of its own threads, of which the last bits would depend on their number: as many
     # classes at once. So cores that a caller keeps from BLAS stay free here too.
     threads = max((library["num_threads"] for library in blas.info()), default=1)
-    with blas.limit(limits=1):
+    with one_blas_thread():
         if threads == 1 or flat.size < WORTH_THREADS:
             for label in range(classes):
                 fill(label)

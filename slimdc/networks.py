@@ -20,7 +20,7 @@ from array_api_compat import array_namespace as namespace
 from slimdc import normalization
 from slimdc.backend import Array, Backend, Tensors
 from slimdc.errors import InvalidTypeError, InvalidValueError
-from slimdc.normalization import NORMS, Floats, Norm
+from slimdc.normalization import Floats, Norm
 
 HEAD = "head.weight"
 HEAD_BIAS = "head.bias"
@@ -102,9 +102,7 @@ class ConvNet:
 
     def __post_init__(self) -> None:
         _at_least_one(width=self.width, depth=self.depth, outputs=self.outputs)
-        if self.norm not in NORMS:
-            expected = f"one of {', '.join(map(repr, NORMS))}"
-            raise InvalidValueError("norm", repr(self.norm), expected)
+        normalization.checked(self.norm)
         if min(self._size()) < 1:
             raise InvalidValueError(
                 "depth",

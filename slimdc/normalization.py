@@ -15,6 +15,7 @@ import numpy.typing as npt
 from array_api_compat import array_namespace
 
 from slimdc.backend import Array, Tensors
+from slimdc.errors import InvalidValueError
 
 Floats = npt.NDArray[np.float64]
 Moments: TypeAlias = tuple[Array, Array]
@@ -27,6 +28,22 @@ EPSILON = 1e-5
 MEMORY = 0.9
 
 _STATISTICS = ("mean", "variance")
+
+
+def checked(norm: object) -> None:
+    """Refuse what names no normalisation.
+
+    Raises
+    ------
+    InvalidValueError
+        If it is none of `NORMS`.
+
+    Examples
+    --------
+    >>> checked("batch")
+    """
+    if norm not in NORMS:
+        raise InvalidValueError("norm", repr(norm), f"one of {', '.join(map(repr, NORMS))}")
 
 
 def start(norm: Norm, block: int, channels: int) -> dict[str, Floats]:

@@ -123,9 +123,7 @@ class Lamb:
         self, parameters: Tensors, gradients: Tensors, state: Tensors, pace: Pace
     ) -> tuple[Tensors, Tensors]:
         """Return changes of norm rate times the parameters' own, and the next moments."""
-        directions, state = self.adam.step(
-            parameters, gradients, state, pace._replace(rate=1.0)
-        )
+        directions, state = self.adam.step(parameters, gradients, state, pace._replace(rate=1.0))
         changes: Tensors = {}
         for name, direction in directions.items():
             xp = array_namespace(direction)

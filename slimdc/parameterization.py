@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from slimdc._array import as_array, dtype_name, guarded, like, to_numpy
 from slimdc.errors import InvalidValueError
 from slimdc.factors import Held, check_factors, check_finite
+from slimdc.holding import one_blas_thread
 from slimdc.intake import WIDTHS, take_in
 from slimdc.layout import channels, sample_shape
 from slimdc.preprocessing import Preprocessing, checked
@@ -381,7 +381,7 @@ class SlimmableDataset:
         [[0.0, 1.0], [1.0, 0.0]]
         """
         factors = (to_numpy(factor).astype(np.float64) for factor in self._factors())
-        with threadpool_limits(limits=1, user_api="blas"):  # the same bits on any number of cores
+        with one_blas_thread():
             blocks = reconstruct(*factors)
         x, y = (
             np.concatenate([rows[:n] for rows, n in zip(block, self._samples, strict=True)])

@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 from array_api_compat import array_namespace
 
+from slimdc import normalization
 from slimdc._array import widest_float
 from slimdc.backend import Backend
 from slimdc.errors import InvalidTypeError, InvalidValueError, SlimdcWarning
@@ -104,6 +105,7 @@ class PoolSettings:
     def __post_init__(self) -> None:
         for name in ("size", "lifetime", "width", "depth"):
             whole_number(name, getattr(self, name), at_least=1)
+        normalization.checked(self.norm)
         _positive(rate=self.rate)
 
 
@@ -232,6 +234,7 @@ class EvaluationSettings:
         whole_number("warm_up", self.warm_up, at_least=0)
         for name in ("batch", "width", "depth"):
             whole_number(name, getattr(self, name), at_least=1)
+        normalization.checked(self.norm)
         _positive(rate=self.rate, rate_floor=self.rate_floor)
 
 

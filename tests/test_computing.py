@@ -59,7 +59,8 @@ class Noting(NumpyBackend):
         self.computed: set[str] = set()
 
     def asarray(self, host: np.ndarray) -> Any:
-        self.entered.add(host.dtype.name)
+        if host.size:  # an empty array only asks what the library holds
+            self.entered.add(host.dtype.name)
         return super().asarray(host)
 
     def conv_relu_pool(self, x: Any, weight: Any, bias: Any, padding: int) -> Any:

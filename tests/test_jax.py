@@ -184,12 +184,6 @@ def test_chunks_are_what_is_computed_at_once(
         assert relative(results[1][name], expected) < 1e-5
 
 
-def test_the_first_steps_are_those_of_numpy() -> None:
-    found, expected = (slim(images(), 2, steps=5, backend=name) for name in ("jax", "numpy"))
-    for name in FACTORS:
-        assert relative(getattr(found, name), getattr(expected, name)) < 1e-4
-
-
 def test_a_run_repeats_to_the_bit() -> None:
     assert bits(slim(images())) == bits(slim(images()))
 
@@ -197,7 +191,7 @@ def test_a_run_repeats_to_the_bit() -> None:
 def test_results_are_the_callers_own_kind() -> None:
     x, y = pair()
     given = jax.device_put(x, jax.devices("cpu")[0])
-    small = slim((given, y), backend="auto")
+    small = slim((given, y.tolist()), backend="auto")
     for part in (*small.arrays(), *(getattr(small, name) for name in FACTORS)):
         assert isinstance(part, jax.Array)
         assert part.dtype == np.float32
@@ -276,7 +270,7 @@ def test_devices_go_by_jaxs_own_names() -> None:
         assert ops.device == "cpu:0"
         assert ops.asarray(np.zeros(1)).device == here
     for name in ("cpu:99", "cpu:first", "tpu9", "cpu:0:0"):
-        with pytest.raises(InvalidValueError, match="device: found .* a device that JAX has here"):
+        with pytest.raises(InvalidValueError, match=r"^device: found .* a device that JAX has"):
             backend.get("jax", name)
 
 
@@ -304,7 +298,7 @@ testing.check_gradients(ops)
 rng = np.random.default_rng(0)
 x, y = rng.standard_normal((12, 8, 8)), np.arange(12) % 3
 options = {"steps": 5, "width": 4}
-found = slimdc.slim((jax.device_put(x, second), y), 2, **options)
+found = slimdc.slim((jax.device_put(x, second), y.tolist()), 2, **options)
 expected = slimdc.slim((x, y), 2, **options)
 for name in ("u", "s", "vx", "vy"):
     part = getattr(found, name)

@@ -18,7 +18,7 @@ from conftest import Space, library
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import slimdc
-from slimdc import backend
+from slimdc import backend, parameterization
 from slimdc.preprocessing import Preprocessing
 
 FACTORS = ("u", "s", "vx", "vy")
@@ -175,3 +175,21 @@ def test_torchs_sessions_may_overlap() -> None:
         assert held[-1] == before
     finally:
         torch.set_num_threads(threads)
+
+
+def test_sets_that_are_read_meanwhile_leave_sessions_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session begins while another thread computes a set's samples, and outlasts that."""
+    data, session = sets(1)[0], backend.get("numpy").session()
+    compute = parameterization.reconstruct
+
+    def meanwhile(*factors: Any) -> Any:
+        session.__enter__()
+        return compute(*factors)
+
+    monkeypatch.setattr(parameterization, "reconstruct", meanwhile)
+    with threadpool_limits(2, user_api="blas"):
+        before = blas()
+        data.arrays()
+        held = blas()
+        session.__exit__(None, None, None)
+        assert (held, blas()) == ([1] * len(before), before)

@@ -267,7 +267,6 @@ def test_a_normalisation_that_is_none_of_ours_is_named() -> None:
     with pytest.raises(InvalidValueError, match=message):
         ConvNet((8, 8, 1), 3, norm=layer)
     with pytest.raises(InvalidValueError, match=message):
-        slimdc.slim(images(), 2, preset=settings_of(layer))
-    data, settings = images(), EvaluationSettings(norm=layer)
+        PoolSettings(norm=layer)
     with pytest.raises(InvalidValueError, match=message):
-        slimdc.evaluate(data, data.arrays()[0], [0, 1, 2] * 4, settings=settings)
+        EvaluationSettings(norm=layer)

@@ -9,18 +9,13 @@ from typing import Any
 
 import array_api_compat.numpy as xp
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from slimdc.backend import Array, Differentiated, Groups, Scored, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
+from slimdc.holding import Held, one_blas_thread
 from slimdc_backends import cores
-from slimdc_backends.holding import Held
 from slimdc_backends.kernels import convolution
 from slimdc_backends.tape import Var, differentiated, raw
-
-# A second BLAS thread inside each of ours would only fight over the same cores, and its way of
-# splitting a product depends on how many there are: one thread keeps every bit.
-_one_blas_thread = Held(lambda: threadpool_limits(1, user_api="blas"))
 
 
 class NumpyBackend:
@@ -92,7 +87,7 @@ class NumpyBackend:
     def session(self) -> Iterator[None]:
         """Hold BLAS at one thread and share chunks of images among threads of our own."""
         # What overflows is found by whoever reads the loss; NumPy's warnings name lines of ours.
-        with np.errstate(all="ignore"), _one_blas_thread(), self._held_threads():
+        with np.errstate(all="ignore"), one_blas_thread(), self._held_threads():
             yield
 
     @contextmanager

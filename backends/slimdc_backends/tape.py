@@ -88,21 +88,27 @@ def differentiated(xp: Any, function: Callable[..., Any]) -> Callable[..., Any]:
             group: {name: tape.variable(x) for name, x in part.items()}
             for group, part in variables.items()
         }
-        values, extras = function(live, *constants)
-        plain = {name: raw(x) for name, x in extras.items()}
-        numbers = {group: raw(value) for group, value in values.items()}
-        del extras
-        gradients = {}
-        for group, part in live.items():
-            # Also at the end: variables and their tape hold each other, and would otherwise wait
-            # for the garbage collector.
-            tape.keep(list(values.values()))
-            found = tape.gradients(values.pop(group), list(part.values()))
-            gradients[group] = dict(zip(part, found, strict=True))
-        tape.keep([])
-        return numbers, plain, gradients
+        try:
+            return _collected(tape, live, *function(live, *constants))
+        finally:
+            # Variables and their tape hold each other, and would otherwise wait for the garbage
+            # collector.
+            tape.keep([])
 
     return result
+
+
+def _collected(tape: Tape, live: Any, values: Any, extras: Any) -> Any:
+    """Differentiate each value in its own group, and take everything off the tape."""
+    plain = {name: raw(x) for name, x in extras.items()}
+    numbers = {group: raw(value) for group, value in values.items()}
+    del extras
+    gradients = {}
+    for group, part in live.items():
+        tape.keep(list(values.values()))
+        found = tape.gradients(values.pop(group), list(part.values()))
+        gradients[group] = dict(zip(part, found, strict=True))
+    return numbers, plain, gradients
 
 
 class Var:

@@ -14,8 +14,8 @@ from torch.utils import _pytree as pytree
 
 from slimdc.backend import Array, Differentiated, Groups, Scored, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
+from slimdc.holding import Held
 from slimdc_backends import cores
-from slimdc_backends.holding import Held
 from slimdc_backends.torch_ranks import TorchRanks
 
 Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
@@ -177,9 +177,7 @@ class TorchBackend:
             # Floats as tensors: a graph would hold the value that it was traced with. `full`, since
             # copying a number to a GPU would wait for it.
             leaves = [
-                torch.full((), x, dtype=dtype, device=self.device)
-                if isinstance(x, float)
-                else x
+                torch.full((), x, dtype=dtype, device=self.device) if isinstance(x, float) else x
                 for x in leaves
             ]
             key = (tree, *((x.shape, x.dtype) for x in leaves if x is not None))

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 
 class Held:
     """Enters a context for the first who needs it, and leaves it after the last.
@@ -43,3 +45,8 @@ class Held:
                 if not self._count:
                     context, self._context = self._context, None
                     context.__exit__(None, None, None)
+
+
+# How BLAS splits a product depends on its number of threads: one keeps every bit on any number of
+# cores, and leaves the others to threads of ours.
+one_blas_thread = Held(lambda: threadpool_limits(1, user_api="blas"))
