@@ -14,7 +14,7 @@ import numpy as np
 from cupy._core import _routines_linalg as products
 
 from slimdc.backend import Array, Differentiated, Groups, Scored, Tensors
-from slimdc.errors import InvalidValueError, NumericalError
+from slimdc.errors import InvalidValueError
 from slimdc_backends.kernels import cuda
 from slimdc_backends.tape import differentiated
 
@@ -72,15 +72,12 @@ class CupyBackend:
         """Differentiate by the tape; see `slimdc.backend.Backend`."""
         by_tape = differentiated(xp, function)
 
-        def guarded(variables: Groups, *constants: Any) -> tuple[Tensors, Tensors, Groups]:
-            try:
-                with self._device:
-                    values, extras, gradients = by_tape(variables, *constants)
-            except np.linalg.LinAlgError as error:
-                raise NumericalError("loss", str(error), "a regular matrix") from error
+        def here(variables: Groups, *constants: Any) -> tuple[Tensors, Tensors, Groups]:
+            with self._device:
+                values, extras, gradients = by_tape(variables, *constants)
             return values, extras, gradients
 
-        return guarded
+        return here
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function: no CUDA graph can hold CuPy's products and solutions."""

@@ -10,8 +10,8 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 
-from slimdc.backend import Array, Differentiated, Groups, Scored, Tensors
-from slimdc.errors import InvalidValueError, NumericalError
+from slimdc.backend import Array, Differentiated, Scored
+from slimdc.errors import InvalidValueError
 from slimdc.holding import Held, one_blas_thread
 from slimdc_backends import cores
 from slimdc_backends.kernels import convolution
@@ -51,16 +51,8 @@ class NumpyBackend:
 
     def differentiate(self, function: Scored) -> Differentiated:
         """Differentiate by the tape; see `slimdc.backend.Backend`."""
-        by_tape = differentiated(xp, function)
-
-        def guarded(variables: Groups, *constants: Any) -> tuple[Tensors, Tensors, Groups]:
-            try:
-                values, extras, gradients = by_tape(variables, *constants)
-            except np.linalg.LinAlgError as error:
-                raise NumericalError("loss", str(error), "a regular matrix") from error
-            return values, extras, gradients
-
-        return guarded
+        result: Differentiated = differentiated(xp, function)
+        return result
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function: NumPy has no compiler."""

@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from array_api_compat import array_namespace
+
+from slimdc.errors import NumericalError
 
 Array = Any
 # From the gradient of a result, and which of its inputs' gradients are wanted, to these; what is
@@ -90,6 +93,8 @@ def differentiated(xp: Any, function: Callable[..., Any]) -> Callable[..., Any]:
         }
         try:
             return _collected(tape, live, *function(live, *constants))
+        except np.linalg.LinAlgError as error:  # CuPy's is the same
+            raise NumericalError("loss", str(error), "a regular matrix") from error
         finally:
             # Variables and their tape hold each other, and would otherwise wait for the garbage
             # collector.

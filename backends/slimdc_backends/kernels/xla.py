@@ -1,9 +1,9 @@
 """Convolution, ReLU and average pooling as one block in XLA: at once, or in chunks on CPUs.
 
 XLA's convolutions are as fast as any, but for two of their gradients on CPUs: that of the filters
-takes 1.5 to 2 times a product of gathered patches, and that of few channels 3 times a scattered
-one. Whole batches of what lies between convolution and pooling cost as much again, since XLA asks
-the system for fresh memory in every call.
+takes 1.5 to 2 times a product of gathered patches, and that of few channels 2 to 6 times a
+scattered one. And XLA asks the system for fresh memory in every call: holding what lies between
+convolution and pooling for a whole batch costs a tenth of a step.
 """
 
 from __future__ import annotations
