@@ -8,6 +8,7 @@ import glob
 import importlib.util
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,11 @@ class Nvrtc:
 
     def compile(self, code: str, architecture: int, kind: str) -> bytes:
         """Compile to ``"CUBIN"`` or ``"PTX"``; nothing may be warned of."""
+        # NVRTC leaves its thread in a locale of ASCII, in which other libraries cannot read files.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(self._compiled, code, architecture, kind).result()
+
+    def _compiled(self, code: str, architecture: int, kind: str) -> bytes:
         program = ctypes.c_void_p()
         self._call(
             "CreateProgram", ctypes.byref(program), code.encode(), b"block.cu", 0, None, None
