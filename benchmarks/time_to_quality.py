@@ -20,6 +20,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def main() -> None:
     for slim_steps, *peer_steps in rounds():
         for name, steps in (("slim", slim_steps), *zip(list(ways)[1:], peer_steps, strict=True)):
             if steps is not None:
-                figures[name].fill(steps, lambda: one(ways[name], steps, real, args))  # noqa: B023
+                figures[name].fill(steps, partial(one, ways[name], steps, real, args))
     print(table(figures))
 
 

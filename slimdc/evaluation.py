@@ -229,8 +229,7 @@ def _step(network: Network, ops: Backend) -> Callable[..., tuple[Tensors, Tensor
         parameters: Tensors, moments: Tensors, x: Array, y: Array, pace: Pace
     ) -> tuple[Tensors, Tensors, Array]:
         values, statistics, slopes = gradients({"network": parameters}, x, y)
-        changes, moments = _ADAM.step(parameters, slopes["network"], moments, pace)
-        learned = {name: p + changes[name] for name, p in parameters.items()}
+        learned, moments = _ADAM.moved(parameters, slopes["network"], moments, pace)
         return learned | statistics, moments, values["network"]
 
     return ops.compile(stepped)

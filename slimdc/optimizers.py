@@ -87,6 +87,13 @@ class Adam:
         changes = m / (root + self.epsilon) * (-pace.rate * pace.first)
         return _parted(changes, parameters), {"m": m, "v": v}
 
+    def moved(
+        self, parameters: Tensors, gradients: Tensors, state: Tensors, pace: Pace
+    ) -> tuple[Tensors, Tensors]:
+        """Return parameters after a step, and the next moments."""
+        changes, state = self.step(parameters, gradients, state, pace)
+        return {name: x + changes[name] for name, x in parameters.items()}, state
+
 
 @dataclass(frozen=True)
 class Lamb:

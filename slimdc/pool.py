@@ -79,8 +79,7 @@ class NetworkPool:
     @staticmethod
     def learned(parameters: Tensors, gradients: Tensors, moments: Tensors, pace: Pace) -> Learned:
         """Compute a network's parameters and moments after a step: a pure function."""
-        changes, moments = _ADAM.step(parameters, gradients, moments, pace)
-        return {name: p + changes[name] for name, p in parameters.items()}, moments
+        return _ADAM.moved(parameters, gradients, moments, pace)
 
     def settle(self, parameters: Tensors, moments: Tensors) -> None:
         """Keep what the network that was drawn has learned; draw it anew when its life is over."""

@@ -139,12 +139,14 @@ class Trainer:
         """Compute the factors' gradients in one network, which then learns from them (line 9)."""
         factors, _, (x, y), _ = shared
         parameters, moments, drawn, pace = own
-        before = self._network.embed(self._ops, parameters, x), y
+        network = self._network
+        before = network.embed(self._ops, parameters, x), y
         _, extras, gradients = self._gradients(
             {"factors": factors, "network": parameters}, before, drawn
         )
-        terms = {name: value for name, value in extras.items() if name not in parameters}
-        statistics = {name: value for name, value in extras.items() if name in parameters}
+        kept = network.statistics if keeps_statistics(network) else ()
+        terms = {name: value for name, value in extras.items() if name not in kept}
+        statistics = {name: extras[name] for name in kept}
         learned, moments = NetworkPool.learned(parameters, gradients["network"], moments, pace)
         return (gradients["factors"], terms), (learned | statistics, moments)
 

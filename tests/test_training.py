@@ -16,7 +16,7 @@ from slimdc.assembly import Assembly, factors_on
 from slimdc.backend import Array
 from slimdc.labels import centred_one_hot
 from slimdc.losses import Weights
-from slimdc.networks import ConvNet
+from slimdc.networks import HEAD, HEAD_BIAS, ConvNet
 from slimdc.normalization import Norm
 from slimdc.pool import NetworkPool
 from slimdc.settings import CondenseSettings, PoolSettings, SlimSettings
@@ -188,3 +188,25 @@ def test_condensing_steps_are_those_of_algorithm_1_on_real_data(backend: str, pl
     factors = {name: np.array(getattr(start, name)) for name in ("u", "s", "vx", "vy")}
     objective = plain.performance(0.01, 0.3, 0.02)
     compare(plain, made, history, *plain.train(run, factors, batch, objective))
+
+
+class NamedLikeATerm:
+    """A caller's network with a parameter that is named like a part of the loss."""
+
+    def draw(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {
+            "first": rng.standard_normal((6, 4)),
+            HEAD: rng.standard_normal((4, 2)),
+            HEAD_BIAS: np.zeros(2),
+        }
+
+    def embed(self, ops: Any, parameters: Any, x: Any) -> Any:
+        return x @ parameters["first"]
+
+
+def test_parameters_may_be_named_like_parts_of_the_loss() -> None:
+    x = np.random.default_rng(0).standard_normal((8, 6))
+    history: list[dict[str, float]] = []
+    network = NamedLikeATerm()
+    slimdc.slim((x, np.arange(8) % 2), 2, steps=2, network=network, history=history)
+    assert [sorted(terms) for terms in history] == [["first", "infinity", "ortho", "skew"]] * 2
