@@ -22,9 +22,9 @@ import numpy as np
 
 import slimdc
 from slimdc import backend, networks
-from slimdc.assembly import Assembly, factors_of
 from slimdc.datasets import RealDataset, fashion_mnist
 from slimdc.losses import first_order, infinity_order
+from slimdc.parameterization.factors import Assembly, factors_of
 
 SIZES = (5, 2, 1)
 UNSEEN_NETWORKS = 10

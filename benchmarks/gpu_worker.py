@@ -18,9 +18,9 @@ from step import CLASSES, Setting, samples, trainer_on
 
 import slimdc
 from slimdc import backend, losses, testing
-from slimdc.assembly import Assembly, factors_on, network_for, samples_on
 from slimdc.backend import Array, Tensors, value_and_grad
 from slimdc.networks import fresh
+from slimdc.parameterization.factors import Assembly, factors_on, network_for, samples_on
 from slimdc.settings import PoolSettings
 
 

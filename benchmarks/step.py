@@ -102,11 +102,11 @@ def of_slimdc(name: str, setting: Setting) -> Callable[[], None]:
 def trainer_on(ops: Any, setting: Setting) -> Any:
     """Begin to slim drawn images on a backend."""
     from slimdc import SlimmableDataset
-    from slimdc.assembly import Assembly, factors_on, network_for, samples_on
-    from slimdc.pool import NetworkPool
+    from slimdc.parameterization.factors import Assembly, factors_on, network_for, samples_on
     from slimdc.settings import PoolSettings, SlimSettings
     from slimdc.slimming import Matching, matched
-    from slimdc.training import Schedule, Trainer
+    from slimdc.training.algorithm import Schedule, Trainer
+    from slimdc.training.sources import NetworkPool
 
     before = SlimmableDataset.from_arrays(*samples(setting, setting.before))
     same = setting.after == setting.before

@@ -27,11 +27,11 @@ import numpy as np
 
 import slimdc
 from slimdc import backend
-from slimdc.assembly import Assembly, network_for
 from slimdc.condensing import RealMatching
 from slimdc.datasets import RealDataset, fashion_mnist
+from slimdc.parameterization.factors import Assembly, network_for
 from slimdc.settings import CondenseSettings, PoolSettings
-from slimdc.training import Watch, fit
+from slimdc.training.algorithm import Watch, fit
 
 KEPT = 2
 SLIM_STEPS = (0, 10, 25, 50, 100, 250, 500)

@@ -19,7 +19,7 @@ from slimdc.certificate import Certificate, certify
 from slimdc.condensing import condense
 from slimdc.evaluation import Evaluation, evaluate
 from slimdc.parameterization import SlimmableDataset
-from slimdc.preprocessing import Preprocessing
+from slimdc.parameterization.preprocessing import Preprocessing
 from slimdc.slimming import slim
 from slimdc.storage import load, save
 

@@ -11,20 +11,21 @@ from typing import Any
 import numpy as np
 
 from slimdc._array import as_array, like
-from slimdc.assembly import Assembly, computed_in, network_for, network_input
+from slimdc._checks import whole_number
+from slimdc._inputs import open_real
 from slimdc.backend import Array, Backend, Tensors, resolve
-from slimdc.checkpoint import Terms, digest_of
 from slimdc.errors import InvalidValueError, SlimdcWarning
-from slimdc.labels import centred_one_hot
-from slimdc.layout import channels, sample_shape
 from slimdc.losses import orthogonality, performance_matching, skewness
 from slimdc.networks import Network
-from slimdc.opening import open_real
 from slimdc.parameterization import SlimmableDataset
-from slimdc.preprocessing import Preprocessing, checked
-from slimdc.progress import Progress
-from slimdc.settings import CONDENSE, CondenseSettings, chosen, suited, whole_number
-from slimdc.training import Pair, Watch, fit
+from slimdc.parameterization.factors import Assembly, computed_in, network_for, network_input
+from slimdc.parameterization.labels import centred_one_hot
+from slimdc.parameterization.layout import channels, sample_shape
+from slimdc.parameterization.preprocessing import Preprocessing, checked
+from slimdc.settings import CONDENSE, CondenseSettings, chosen, suited
+from slimdc.training.algorithm import Pair, Watch, fit
+from slimdc.training.checkpoint import Terms, digest_of
+from slimdc.training.monitor import Progress
 
 
 @dataclass(frozen=True)

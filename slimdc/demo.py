@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from slimdc._checks import whole_number
 from slimdc.certificate import certify
 from slimdc.datasets import Sample, sample
 from slimdc.errors import FileError
 from slimdc.evaluation import evaluate
 from slimdc.parameterization import SlimmableDataset
-from slimdc.progress import Report
-from slimdc.settings import EvaluationSettings, whole_number
+from slimdc.settings import EvaluationSettings
 from slimdc.slimming import slim
+from slimdc.training.monitor import Report
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,16 +12,17 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from slimdc._array import as_array, dtype_name, to_numpy
-from slimdc.assembly import computed_in, network_for, network_input, samples_on
+from slimdc._checks import whole_number
+from slimdc._inputs import Openable, open_real, open_set
 from slimdc.backend import Array, Backend, Groups, Tensors, resolve
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError, SlimdcWarning
 from slimdc.networks import Network, fresh, observed, predict, squared_error
-from slimdc.opening import Openable, open_real, open_set
-from slimdc.optimizers import Adam, Pace, cosine
 from slimdc.parameterization import SlimmableDataset
-from slimdc.preprocessing import Preprocessing
-from slimdc.progress import Progress, reporting
-from slimdc.settings import EvaluationSettings, whole_number
+from slimdc.parameterization.factors import computed_in, network_for, network_input, samples_on
+from slimdc.parameterization.preprocessing import Preprocessing
+from slimdc.settings import EvaluationSettings
+from slimdc.training.monitor import Progress, reporting
+from slimdc.training.optimizers import Adam, Pace, cosine
 
 # FRePo's numbers of steps, by number of training samples; between them, see `steps_for`.
 STEPS = ((10, 1_000), (100, 2_000), (500, 5_000), (1_000, 10_000), (2_000, 40_000))

@@ -2,72 +2,26 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from numbers import Integral, Real
 from typing import TypeVar
 
 import numpy as np
 from array_api_compat import array_namespace
 
-from slimdc import normalization
 from slimdc._array import widest_float
+from slimdc._checks import positive, whole_number
 from slimdc.backend import Backend
-from slimdc.errors import InvalidTypeError, InvalidValueError, SlimdcWarning
+from slimdc.errors import InvalidValueError, SlimdcWarning
 from slimdc.losses import Form, Weights
-from slimdc.normalization import Norm
+from slimdc.networks import normalization
+from slimdc.networks.normalization import Norm
 
 Settings = TypeVar("Settings", "SlimSettings", "CondenseSettings")
 
 # Below this, kernels that are solved in float32 lose the gradient of Eq. 7: at 1e-6 it is noise.
 NARROW_RIDGE = 1e-3
-
-
-def whole_number(argument: str, value: object, *, at_least: int) -> int:
-    """Check a count given by the caller.
-
-    Parameters
-    ----------
-    argument : str
-        Its name, for the message.
-    value : object
-        What was given.
-    at_least : int
-        The smallest accepted value.
-
-    Returns
-    -------
-    int
-        The value.
-
-    Raises
-    ------
-    InvalidTypeError
-        If it is no int; a bool is none.
-    InvalidValueError
-        If it is too small.
-
-    Examples
-    --------
-    >>> whole_number("ipc", 10, at_least=1)
-    10
-    """
-    expected = f"an int of at least {at_least}"
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise InvalidTypeError(argument, repr(value), expected)
-    if value < at_least:
-        raise InvalidValueError(argument, repr(value), expected)
-    return int(value)
-
-
-def _positive(**numbers: float) -> None:
-    for name, number in numbers.items():
-        if isinstance(number, bool) or not isinstance(number, Real):
-            raise InvalidTypeError(name, repr(number), "a number above zero")
-        if not 0 < number < math.inf:
-            raise InvalidValueError(name, repr(number), "a finite number above zero")
 
 
 @dataclass(frozen=True)
@@ -106,7 +60,7 @@ class PoolSettings:
         for name in ("size", "lifetime", "width", "depth"):
             whole_number(name, getattr(self, name), at_least=1)
         normalization.checked(self.norm)
-        _positive(rate=self.rate)
+        positive(rate=self.rate)
 
 
 @dataclass(frozen=True)
@@ -149,7 +103,7 @@ class SlimSettings:
 
     def __post_init__(self) -> None:
         whole_number("steps", self.steps, at_least=0)
-        _positive(rate=self.rate, rate_floor=self.rate_floor, ridge=self.ridge)
+        positive(rate=self.rate, rate_floor=self.rate_floor, ridge=self.ridge)
         if self.form not in ("printed", "relative"):
             raise InvalidValueError("form", repr(self.form), "'printed' or 'relative'")
 
@@ -196,7 +150,7 @@ class CondenseSettings:
     def __post_init__(self) -> None:
         whole_number("steps", self.steps, at_least=0)
         whole_number("batch", self.batch, at_least=1)
-        _positive(rate=self.rate, rate_floor=self.rate_floor, ridge=self.ridge)
+        positive(rate=self.rate, rate_floor=self.rate_floor, ridge=self.ridge)
 
 
 @dataclass(frozen=True)
@@ -235,7 +189,7 @@ class EvaluationSettings:
         for name in ("batch", "width", "depth"):
             whole_number(name, getattr(self, name), at_least=1)
         normalization.checked(self.norm)
-        _positive(rate=self.rate, rate_floor=self.rate_floor)
+        positive(rate=self.rate, rate_floor=self.rate_floor)
 
 
 _PAPER_POOL = PoolSettings(width=128)

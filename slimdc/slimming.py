@@ -9,17 +9,18 @@ from typing import Literal
 import numpy as np
 
 from slimdc._array import dtype_name, like
-from slimdc.assembly import Assembly, computed_in, network_for, samples_on
+from slimdc._checks import whole_number
+from slimdc._inputs import Openable, open_set
 from slimdc.backend import Array, Backend, Tensors, resolve
-from slimdc.checkpoint import Terms, digest_of
 from slimdc.errors import InvalidValueError
 from slimdc.losses import first_order, infinity_order, orthogonality, skewness, weighted_sum
 from slimdc.networks import HEAD, Network
-from slimdc.opening import Openable, open_set
 from slimdc.parameterization import SlimmableDataset
-from slimdc.progress import Progress
-from slimdc.settings import SLIM, SlimSettings, chosen, suited, whole_number
-from slimdc.training import Pair, Watch, fit
+from slimdc.parameterization.factors import Assembly, computed_in, network_for, samples_on
+from slimdc.settings import SLIM, SlimSettings, chosen, suited
+from slimdc.training.algorithm import Pair, Watch, fit
+from slimdc.training.checkpoint import Terms, digest_of
+from slimdc.training.monitor import Progress
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from conftest import library
 from threadpoolctl import threadpool_limits
 
 import slimdc
-from slimdc import backend, pool, testing
+from slimdc import backend, testing
 from slimdc.backend import Array, Backend, BackendFactory, Tensors, value_and_grad
 from slimdc.errors import InvalidValueError, MissingBackendError, SlimdcWarning
 from slimdc.networks import ConvNet, squared_error
-from slimdc.normalization import NORMS, Norm
+from slimdc.networks.normalization import NORMS, Norm
 from slimdc.settings import CondenseSettings, EvaluationSettings, PoolSettings, SlimSettings
+from slimdc.training import sources as pool
 from slimdc_backends import cores
 from slimdc_backends.numpy import NumpyBackend
 

@@ -10,9 +10,9 @@ import pytest
 from conftest import NAMESPACES, Space, library, make_space
 
 from slimdc.errors import InvalidTypeError, InvalidValueError, SlimdcError
-from slimdc.labels import centred_one_hot
 from slimdc.parameterization import SlimmableDataset
-from slimdc.preprocessing import Preprocessing
+from slimdc.parameterization.labels import centred_one_hot
+from slimdc.parameterization.preprocessing import Preprocessing
 
 X = np.arange(12, dtype=np.float32).reshape(4, 3)
 Y = np.asarray([0, 1, 0, 1], dtype=np.int32)

@@ -17,7 +17,7 @@ import slimdc
 from slimdc.certificate import Bound, Certificate, certify
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError, SlimdcWarning
 from slimdc.parameterization import SlimmableDataset
-from slimdc.preprocessing import Preprocessing
+from slimdc.parameterization.preprocessing import Preprocessing
 
 VERDICTS = {"holds", "vacuous", "not applicable"}
 

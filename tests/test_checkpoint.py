@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import slimdc
-from slimdc.checkpoint import digest_of
 from slimdc.errors import FileError, InvalidValueError
 from slimdc.networks import MLP
+from slimdc.training.checkpoint import digest_of
 
 FACTORS = ("u", "s", "vx", "vy")
 

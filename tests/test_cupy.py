@@ -19,14 +19,14 @@ from differences import relative
 
 import slimdc
 from slimdc import backend, cli, testing
-from slimdc.assembly import Assembly, factors_on, network_for, samples_on
 from slimdc.backend import Backend, Tensors, value_and_grad
 from slimdc.errors import InvalidValueError, MissingBackendError, NumericalError
 from slimdc.networks import Norm
-from slimdc.pool import NetworkPool
+from slimdc.parameterization.factors import Assembly, factors_on, network_for, samples_on
 from slimdc.settings import PoolSettings, SlimSettings
 from slimdc.slimming import Matching
-from slimdc.training import Schedule, Trainer
+from slimdc.training.algorithm import Schedule, Trainer
+from slimdc.training.sources import NetworkPool
 from slimdc_backends.numpy import NumpyBackend
 
 CHECKS = [name for name in testing.__all__ if name.startswith("check_") and name != "check_backend"]

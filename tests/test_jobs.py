@@ -18,8 +18,9 @@ from conftest import Space, library
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import slimdc
-from slimdc import backend, parameterization
-from slimdc.preprocessing import Preprocessing
+from slimdc import backend
+from slimdc.parameterization import dataset as parameterization
+from slimdc.parameterization.preprocessing import Preprocessing
 
 FACTORS = ("u", "s", "vx", "vy")
 

@@ -14,11 +14,11 @@ from conftest import Space, library
 from differences import central_differences, relative
 
 from slimdc import backend, datasets, losses
-from slimdc.assembly import Assembly, factors_of
 from slimdc.backend import value_and_grad
 from slimdc.losses import Form, Weights
 from slimdc.networks import ConvNet
 from slimdc.parameterization import SlimmableDataset, reconstruct
+from slimdc.parameterization.factors import Assembly, factors_of
 from slimdc_backends.tape import Tape, raw
 
 FORMS: tuple[Form, ...] = ("printed", "relative")

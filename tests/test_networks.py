@@ -13,9 +13,9 @@ from slimdc import backend
 from slimdc.backend import Backend, value_and_grad
 from slimdc.errors import InvalidValueError
 from slimdc.networks import HEAD, HEAD_BIAS, MLP, ConvNet, Network, build, predict, squared_error
-from slimdc.pool import NetworkPool
 from slimdc.settings import PoolSettings
 from slimdc.testing import ReferenceBackend
+from slimdc.training.sources import NetworkPool
 
 NETWORKS: dict[str, tuple[Network, tuple[int, ...]]] = {
     "ConvNet": (ConvNet((8, 6, 3), 3, width=2, depth=2), (3, 8, 6, 3)),

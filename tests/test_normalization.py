@@ -11,16 +11,24 @@ from conftest import library
 from differences import relative
 
 import slimdc
-from slimdc import backend, evaluation, normalization
-from slimdc.assembly import Assembly, factors_on
+from slimdc import backend, evaluation
 from slimdc.backend import Backend, value_and_grad
 from slimdc.errors import InvalidValueError
-from slimdc.networks import MLP, ConvNet, Network, keeps_statistics, observed, squared_error
-from slimdc.normalization import Norm
-from slimdc.pool import NetworkPool
+from slimdc.networks import (
+    MLP,
+    ConvNet,
+    Network,
+    keeps_statistics,
+    normalization,
+    observed,
+    squared_error,
+)
+from slimdc.networks.normalization import Norm
+from slimdc.parameterization.factors import Assembly, factors_on
 from slimdc.settings import EvaluationSettings, PoolSettings, SlimSettings
 from slimdc.slimming import Matching
-from slimdc.training import Schedule, Trainer
+from slimdc.training.algorithm import Schedule, Trainer
+from slimdc.training.sources import NetworkPool
 
 FACTORS = ("u", "s", "vx", "vy")
 NORMALISED: tuple[Norm, ...] = ("instance", "batch")

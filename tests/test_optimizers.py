@@ -10,7 +10,7 @@ import pytest
 from conftest import Space, library
 from differences import relative
 
-from slimdc.optimizers import Adam, Lamb, cosine, retract, tangent
+from slimdc.training.optimizers import Adam, Lamb, cosine, retract, tangent
 
 PARAMETERS = {"a": (3, 4), "b": (5,)}
 

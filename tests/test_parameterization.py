@@ -14,11 +14,13 @@ from conftest import Space, library, make_space
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from slimdc import intake, parameterization, selection
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError, SlimdcWarning
-from slimdc.labels import centred_one_hot
 from slimdc.parameterization import SlimmableDataset, reconstruct
-from slimdc.preprocessing import Preprocessing
+from slimdc.parameterization import dataset as parameterization
+from slimdc.parameterization import decomposition as intake
+from slimdc.parameterization import truncation as selection
+from slimdc.parameterization.labels import centred_one_hot
+from slimdc.parameterization.preprocessing import Preprocessing
 
 EXAMPLES = min(200, settings.default.max_examples)
 EPS = {"float16": 2**-10, "bfloat16": 2**-7, "float32": 2**-23, "float64": 2**-52}

@@ -16,8 +16,8 @@ from differences import relative
 
 import slimdc
 from slimdc import backend
+from slimdc.backend import Agree, Explore, Stepped
 from slimdc.errors import InvalidValueError
-from slimdc.ranks import Agree, Explore, Stepped
 from slimdc_backends.numpy import NumpyBackend
 
 FACTORS = ("u", "s", "vx", "vy")

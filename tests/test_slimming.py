@@ -6,9 +6,9 @@ from threadpoolctl import threadpool_limits
 
 import slimdc
 from slimdc import backend, datasets, networks
-from slimdc.assembly import Assembly, factors_of, finished
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError, SlimdcWarning
 from slimdc.losses import infinity_order
+from slimdc.parameterization.factors import Assembly, factors_of, finished
 from slimdc.settings import (
     SLIM,
     CondenseSettings,

@@ -15,9 +15,10 @@ from conftest import Space, library
 
 from slimdc import storage
 from slimdc.errors import FileError, InvalidTypeError
-from slimdc.factors import NAMES
 from slimdc.parameterization import SlimmableDataset
-from slimdc.preprocessing import Preprocessing
+from slimdc.parameterization.preprocessing import Preprocessing
+from slimdc.parameterization.validation import NAMES
+from slimdc.storage.tensor_file import read_tensors, write_tensors
 
 FIELDS = ("shape", "layout", "labels", "samples", "components", "preprocessing", "dtype")
 
@@ -170,7 +171,7 @@ def test_a_pickle_is_refused_and_not_executed(
 
 
 def test_foreign_safetensors_are_refused(tmp_path: Path) -> None:
-    storage.write_tensors(tmp_path / "a", {"weight": np.zeros(3)}, {})
+    write_tensors(tmp_path / "a", {"weight": np.zeros(3)}, {})
     with pytest.raises(
         FileError, match="found format None, version None, expected format 'slimdc'"
     ):
@@ -180,14 +181,14 @@ def test_foreign_safetensors_are_refused(tmp_path: Path) -> None:
 def damaged(tmp_path: Path, **changes: Any) -> Path:
     path = tmp_path / "damaged"
     storage.save(small(), path)
-    tensors, metadata = storage.read_tensors(path)
+    tensors, metadata = read_tensors(path)
     for name, value in changes.items():
         place: dict[str, Any] = tensors if name in NAMES else metadata
         if value is None:
             del place[name]
         else:
             place[name] = value
-    storage.write_tensors(path, tensors, metadata)
+    write_tensors(path, tensors, metadata)
     return path
 
 
@@ -281,8 +282,8 @@ def test_views_are_written_as_they_read(tmp_path: Path) -> None:
         "empty": np.zeros((0, 2)),
         "one": table[0, 0],
     }
-    storage.write_tensors(tmp_path / "a", tensors, {"k": "v"})
-    back, metadata = storage.read_tensors(tmp_path / "a")
+    write_tensors(tmp_path / "a", tensors, {"k": "v"})
+    back, metadata = read_tensors(tmp_path / "a")
     assert metadata == {"k": "v"}
     for name, values in tensors.items():
         assert back[name].shape == np.shape(values)

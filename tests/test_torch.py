@@ -13,12 +13,13 @@ from conftest import library
 from differences import relative
 
 import slimdc
-from slimdc import backend, pool, testing
+from slimdc import backend, testing
 from slimdc.backend import Backend, value_and_grad
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.losses import infinity_order
 from slimdc.networks import ConvNet
 from slimdc.settings import PoolSettings, SlimSettings
+from slimdc.training import sources as pool
 
 FACTORS = ("u", "s", "vx", "vy")
 

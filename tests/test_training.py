@@ -11,17 +11,17 @@ from conftest import library
 from differences import relative
 
 import slimdc
-from slimdc import pool
-from slimdc.assembly import Assembly, factors_on
 from slimdc.backend import Array
-from slimdc.labels import centred_one_hot
 from slimdc.losses import Weights
 from slimdc.networks import HEAD, HEAD_BIAS, ConvNet
-from slimdc.normalization import Norm
-from slimdc.pool import NetworkPool
+from slimdc.networks.normalization import Norm
+from slimdc.parameterization.factors import Assembly, factors_on
+from slimdc.parameterization.labels import centred_one_hot
 from slimdc.settings import CondenseSettings, PoolSettings, SlimSettings
 from slimdc.slimming import Matching
-from slimdc.training import Schedule, Trainer
+from slimdc.training import sources as pool
+from slimdc.training.algorithm import Schedule, Trainer
+from slimdc.training.sources import NetworkPool
 from slimdc_backends.numpy import NumpyBackend
 from slimdc_backends.tape import raw
 

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from slimdc.ranks import Agree, Explore, Stepped, Tree
+from slimdc.backend import Agree, Explore, Stepped, Tree
 
 AXIS = "ranks"
 

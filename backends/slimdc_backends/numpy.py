@@ -10,9 +10,8 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 
-from slimdc.backend import Array, Differentiated, Scored
+from slimdc.backend import Array, Differentiated, Scored, SharedContext, one_blas_thread
 from slimdc.errors import InvalidValueError
-from slimdc.holding import Held, one_blas_thread
 from slimdc_backends import cores
 from slimdc_backends.kernels import convolution
 from slimdc_backends.tape import Var, differentiated, raw
@@ -39,7 +38,7 @@ class NumpyBackend:
         if device not in (None, "cpu"):
             raise InvalidValueError("device", repr(device), "'cpu', NumPy's only device")
         self._threads: ThreadPoolExecutor | None = None
-        self._held_threads = Held(self._pool)
+        self._held_threads = SharedContext(self._pool)
 
     def asarray(self, host: np.ndarray) -> Array:
         """Copy a host array."""

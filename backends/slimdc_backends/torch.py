@@ -12,9 +12,8 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
-from slimdc.backend import Array, Differentiated, Groups, Scored, Tensors
+from slimdc.backend import Array, Differentiated, Groups, Scored, SharedContext, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
-from slimdc.holding import Held
 from slimdc_backends import cores
 from slimdc_backends.torch_ranks import TorchRanks
 
@@ -41,8 +40,8 @@ def _switches(tf32: bool) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-_in_full = Held(lambda: _switches(tf32=False))
-_in_tf32 = Held(lambda: _switches(tf32=True))
+_in_full = SharedContext(lambda: _switches(tf32=False))
+_in_tf32 = SharedContext(lambda: _switches(tf32=True))
 
 
 class TorchBackend:

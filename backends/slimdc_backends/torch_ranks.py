@@ -6,9 +6,8 @@ import torch
 import torch.distributed
 from torch.utils import _pytree as pytree
 
-from slimdc.backend import Backend
+from slimdc.backend import Agree, Backend, Explore, Stepped, Tree
 from slimdc.errors import InvalidValueError
-from slimdc.ranks import Agree, Explore, Stepped, Tree
 
 
 class TorchRanks:

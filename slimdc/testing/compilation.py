@@ -9,8 +9,8 @@ from array_api_compat import array_namespace
 
 from slimdc._array import dtype_name
 from slimdc.backend import Array, Backend, Tensors
-from slimdc.optimizers import Lamb, Pace, retract, tangent
 from slimdc.testing.comparison import FLOATS, VALUE, Host, close, enter, fail, held
+from slimdc.training.optimizers import Lamb, Pace, retract, tangent
 
 
 def check_compile(ops: Backend) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 
-class Held:
+class SharedContext:
     """Enters a context for the first who needs it, and leaves it after the last.
 
     Runs in threads overlap in any order: if each restored what it found, one would restore what
@@ -49,4 +49,4 @@ class Held:
 
 # How BLAS splits a product depends on its number of threads: one keeps every bit on any number of
 # cores, and leaves the others to threads of ours.
-one_blas_thread = Held(lambda: threadpool_limits(1, user_api="blas"))
+one_blas_thread = SharedContext(lambda: threadpool_limits(1, user_api="blas"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from slimdc._array import as_array, dtype_name, named_dtype, namespace
 from slimdc.errors import InvalidTypeError, InvalidValueError
-from slimdc.layout import check_layout
+from slimdc.parameterization.layout import check_layout
 
 
 @dataclass(frozen=True)

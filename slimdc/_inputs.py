@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from slimdc._array import as_array, dtype_name, namespace, to_numpy
 from slimdc.errors import InvalidTypeError, InvalidValueError
-from slimdc.labels import class_indices
-from slimdc.layout import sample_shape
 from slimdc.parameterization import SlimmableDataset
-from slimdc.preprocessing import Preprocessing
+from slimdc.parameterization.labels import class_indices
+from slimdc.parameterization.layout import sample_shape
+from slimdc.parameterization.preprocessing import Preprocessing
 from slimdc.storage import load
 
 Openable: TypeAlias = SlimmableDataset | str | Path | tuple[Any, Any]

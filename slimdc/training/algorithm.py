@@ -15,17 +15,17 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from array_api_compat import array_namespace
 
-from slimdc.assembly import Assembly, factors_on, finished
-from slimdc.backend import Array, Backend, Groups, Tensors
-from slimdc.checkpoint import Checkpoint, Terms
+from slimdc._checks import whole_number
+from slimdc.backend import Array, Backend, Groups, Ranks, Tensors, ranks_of
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
 from slimdc.networks import Network, keeps_statistics, observed, squared_error
-from slimdc.optimizers import Lamb, Pace, cosine, retract, tangent
 from slimdc.parameterization import SlimmableDataset
-from slimdc.pool import Draw, Learned, NetworkPool
-from slimdc.progress import Progress, reporting
-from slimdc.ranks import Ranks, ranks_of
-from slimdc.settings import PoolSettings, whole_number
+from slimdc.parameterization.factors import Assembly, factors_on, finished
+from slimdc.settings import PoolSettings
+from slimdc.training.checkpoint import Checkpoint, Terms
+from slimdc.training.monitor import Progress, reporting
+from slimdc.training.optimizers import Lamb, Pace, cosine, retract, tangent
+from slimdc.training.sources import Draw, Learned, NetworkPool
 
 Pair: TypeAlias = tuple[Array, Array]
 # Factors, their moments, what they are to match, and their pace: the same on all ranks.

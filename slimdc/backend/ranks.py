@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
-from slimdc.backend import Backend
+from slimdc.backend.protocol import Backend
 
 Tree: TypeAlias = Any
 # (shared, own) -> (what is averaged over the ranks, what the rank keeps).

@@ -9,8 +9,8 @@ import numpy as np
 
 from slimdc.backend import Array, Backend, Tensors
 from slimdc.networks import Network, fresh
-from slimdc.optimizers import Adam, Pace
 from slimdc.settings import PoolSettings
+from slimdc.training.optimizers import Adam, Pace
 
 # A network in a step: its parameters, its moments, the samples that it learns from (all where
 # None) and its pace; and its parameters and moments afterwards.

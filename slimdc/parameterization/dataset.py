@@ -9,13 +9,13 @@ from typing import Any, Self
 import numpy as np
 
 from slimdc._array import as_array, dtype_name, guarded, like, to_numpy
+from slimdc.backend import one_blas_thread
 from slimdc.errors import InvalidValueError
-from slimdc.factors import Held, check_factors, check_finite
-from slimdc.holding import one_blas_thread
-from slimdc.intake import WIDTHS, take_in
-from slimdc.layout import channels, sample_shape
-from slimdc.preprocessing import Preprocessing, checked
-from slimdc.selection import kept_components, largest_components
+from slimdc.parameterization.decomposition import WIDTHS, take_in
+from slimdc.parameterization.layout import channels, sample_shape
+from slimdc.parameterization.preprocessing import Preprocessing, checked
+from slimdc.parameterization.truncation import kept_components, largest_components
+from slimdc.parameterization.validation import Held, check_factors, check_finite
 
 
 def reconstruct(u: Any, s: Any, vx: Any, vy: Any) -> tuple[Any, Any]:

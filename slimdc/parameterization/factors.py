@@ -10,14 +10,13 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from slimdc._array import dtype_name, like, to_numpy
-from slimdc.backend import Array, Backend, Tensors
+from slimdc.backend import Array, Backend, Tensors, one_blas_thread
 from slimdc.errors import InvalidValueError, NumericalError
-from slimdc.factors import NAMES
-from slimdc.holding import one_blas_thread
 from slimdc.networks import Network, build, verified
-from slimdc.normalization import Norm
-from slimdc.parameterization import SlimmableDataset, reconstruct
-from slimdc.selection import largest_components
+from slimdc.networks.normalization import Norm
+from slimdc.parameterization.dataset import SlimmableDataset, reconstruct
+from slimdc.parameterization.truncation import largest_components
+from slimdc.parameterization.validation import NAMES
 
 Host: TypeAlias = dict[str, np.ndarray]
 

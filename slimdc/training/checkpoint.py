@@ -12,10 +12,10 @@ import numpy as np
 
 from slimdc._array import to_numpy
 from slimdc.errors import FileError, InvalidValueError
-from slimdc.factors import NAMES
 from slimdc.networks import Network
 from slimdc.parameterization import SlimmableDataset
-from slimdc.storage import read_tensors, write_tensors
+from slimdc.parameterization.validation import NAMES
+from slimdc.storage.tensor_file import read_tensors, write_tensors
 
 Terms: TypeAlias = dict[str, float]
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from slimdc._array import HostArray, as_array, dtype_name, namespace, to_numpy
+from slimdc.backend import one_blas_thread
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
-from slimdc.factors import Held
-from slimdc.holding import one_blas_thread
-from slimdc.labels import label_rows
-from slimdc.layout import channels, sample_shape
-from slimdc.preprocessing import Preprocessing, checked
+from slimdc.parameterization.labels import label_rows
+from slimdc.parameterization.layout import channels, sample_shape
+from slimdc.parameterization.preprocessing import Preprocessing, checked
+from slimdc.parameterization.validation import Held
 
 Factors: TypeAlias = tuple[HostArray, HostArray, HostArray, HostArray]
 

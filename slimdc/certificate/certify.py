@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from slimdc import bounds
 from slimdc._array import as_array, dtype_name, to_numpy
+from slimdc._inputs import Openable, open_set
+from slimdc.certificate.comparison import Block, Split, blocks, split, stack
+from slimdc.certificate.report import Bound, Certificate, Condition, Distance
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
-from slimdc.opening import Openable, open_set
 from slimdc.parameterization import SlimmableDataset
 from slimdc.regression import (
     Components,
@@ -21,8 +23,6 @@ from slimdc.regression import (
     orthonormality_defect,
     row_independence,
 )
-from slimdc.report import Bound, Certificate, Condition, Distance
-from slimdc.truncation import Block, Split, blocks, split, stack
 
 __all__ = ["Bound", "Certificate", "Condition", "Distance", "certify"]
 

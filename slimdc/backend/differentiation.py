@@ -1,0 +1,48 @@
+"""Derivatives of one scalar in one group of variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from slimdc.backend.protocol import Array, Backend, Groups, Tensors
+
+
+def value_and_grad(
+    ops: Backend, function: Callable[..., tuple[Array, Tensors]]
+) -> Callable[..., tuple[Array, Tensors, Tensors]]:
+    """Differentiate one scalar in one group of variables.
+
+    Parameters
+    ----------
+    ops : Backend
+        The backend that differentiates.
+    function : callable
+        ``function(variables, *constants) -> (scalar, extras)``.
+
+    Returns
+    -------
+    callable
+        Maps the same arguments to ``(scalar, extras, gradients)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def square(v):
+    ...     return v["x"] * v["x"], {}
+    >>> from slimdc import backend
+    >>> value_and_grad(backend.get("numpy"), square)({"x": np.asarray(3.0)})[2]["x"].item()
+    6.0
+    """
+
+    def grouped(variables: Groups, *constants: Any) -> tuple[Tensors, Tensors]:
+        value, extras = function(variables["all"], *constants)
+        return {"all": value}, extras
+
+    differentiate = ops.differentiate(grouped)
+
+    def ungrouped(variables: Tensors, *constants: Any) -> tuple[Array, Tensors, Tensors]:
+        values, extras, gradients = differentiate({"all": variables}, *constants)
+        return values["all"], extras, gradients["all"]
+
+    return ungrouped

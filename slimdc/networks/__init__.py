@@ -1,0 +1,35 @@
+"""Networks that embed samples: the protocol, the built-in ones, and the registry of names."""
+
+from slimdc.networks.convnet import ConvNet
+from slimdc.networks.mlp import MLP
+from slimdc.networks.normalization import NORMS, Norm
+from slimdc.networks.protocol import (
+    HEAD,
+    HEAD_BIAS,
+    Network,
+    Observing,
+    fresh,
+    keeps_statistics,
+    observed,
+    predict,
+    squared_error,
+)
+from slimdc.networks.registry import build, verified
+
+__all__ = [
+    "HEAD",
+    "HEAD_BIAS",
+    "MLP",
+    "NORMS",
+    "ConvNet",
+    "Network",
+    "Norm",
+    "Observing",
+    "build",
+    "fresh",
+    "keeps_statistics",
+    "observed",
+    "predict",
+    "squared_error",
+    "verified",
+]

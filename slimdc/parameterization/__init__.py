@@ -1,0 +1,6 @@
+"""The slimmable set of Eq. 8: how it is made, checked, described, truncated and trained."""
+
+from slimdc.parameterization.dataset import SlimmableDataset, reconstruct
+from slimdc.parameterization.preprocessing import Preprocessing
+
+__all__ = ["Preprocessing", "SlimmableDataset", "reconstruct"]

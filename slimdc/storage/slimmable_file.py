@@ -1,0 +1,125 @@
+"""The slimmable file: plain safetensors with metadata, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from slimdc._array import like, namespace, to_numpy
+from slimdc.errors import FileError, InvalidTypeError, SlimdcError
+from slimdc.parameterization import SlimmableDataset
+from slimdc.parameterization.preprocessing import Preprocessing
+from slimdc.parameterization.validation import NAMES
+from slimdc.storage.tensor_file import read_tensors, write_tensors
+
+FORMAT = "slimdc"
+
+
+VERSION = "1"
+
+
+FIELDS = ("shape", "layout", "labels", "samples", "components", "preprocessing", "dtype")
+
+
+def save(data: SlimmableDataset, path: str | os.PathLike[str]) -> None:
+    """Write a set to a safetensors file, factors to the bit.
+
+    The file appears whole or not at all: it is written beside its target, flushed to the disk and
+    renamed. It holds the tensors u, s, vx and vy, and as metadata the format, its version and what
+    `SlimmableDataset.from_factors` takes.
+
+    Parameters
+    ----------
+    data : SlimmableDataset
+        The set.
+    path : str or path
+        The file; one that exists is replaced.
+
+    Raises
+    ------
+    InvalidTypeError
+        `data` is not a set, or `path` is not a path.
+    FileError
+        The file cannot be written there.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, pathlib
+    >>> data = SlimmableDataset.from_arrays(np.eye(4), [0, 1, 0, 1])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(data, pathlib.Path(folder) / "set.safetensors")
+    ...     load(pathlib.Path(folder) / "set.safetensors")
+    SlimmableDataset(classes=2, components=2, samples=4, shape=(4,), dtype=float64)
+    """
+    if not isinstance(data, SlimmableDataset):
+        raise InvalidTypeError("data", found=type(data).__name__, expected="a SlimmableDataset")
+    tensors = dict(zip(NAMES, map(to_numpy, data._factors()), strict=True))
+    fields = {name: getattr(data, name) for name in FIELDS}
+    fields["preprocessing"] = data.preprocessing.to_dict()
+    metadata = {name: json.dumps(value) for name, value in fields.items()}
+    write_tensors(path, tensors, {"format": FORMAT, "version": VERSION, **metadata})
+
+
+def load(path: str | os.PathLike[str], *, like: Any = None) -> SlimmableDataset:
+    """Read a set that `save` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    like : array, optional
+        An array whose framework and device the factors are wanted in; by default NumPy. A set of
+        float64 is narrowed to float32 in JAX without x64.
+
+    Returns
+    -------
+    SlimmableDataset
+        The set, with the factors that were saved, to the bit.
+
+    Raises
+    ------
+    InvalidTypeError
+        `path` is not a path, or `like` is not an array.
+    FileError
+        The file does not exist, cannot be read, is truncated, is no safetensors file, or is not one
+        of ours. Nothing in it is ever executed, so a pickle is refused as any other file.
+
+    Examples
+    --------
+    >>> load("missing.safetensors")
+    Traceback (most recent call last):
+    slimdc.errors.FileError: missing.safetensors: found no such file, expected a file to read
+    """
+    tensors, metadata = read_tensors(path)
+    if metadata.get("format") != FORMAT or metadata.get("version") != VERSION:
+        raise FileError(
+            os.fspath(path),
+            found=f"format {metadata.get('format')!r}, version {metadata.get('version')!r}",
+            expected=f"format {FORMAT!r}, version {VERSION!r}",
+        )
+    if set(tensors) != set(NAMES) or not set(FIELDS) <= set(metadata):
+        raise FileError(
+            os.fspath(path),
+            found=f"tensors {sorted(tensors)} and metadata {sorted(metadata)}",
+            expected=f"tensors {sorted(NAMES)} and metadata {sorted(FIELDS)}",
+        )
+    factors = [tensors[name] for name in NAMES]
+    try:
+        fields = {name: json.loads(metadata[name]) for name in FIELDS}
+        if None in fields.values():
+            raise ValueError("null in the metadata")
+        fields["preprocessing"] = Preprocessing.from_dict(fields["preprocessing"])
+        data = SlimmableDataset.from_factors(*factors, **fields)
+    except (SlimdcError, ValueError, TypeError) as error:
+        raise FileError(
+            os.fspath(path), found=f"a damaged set ({error})", expected="a set that was saved"
+        ) from error
+    if like is None:
+        return data
+    namespace(like, argument="like")
+    return _in_framework_of(like, data)
+
+
+def _in_framework_of(reference: Any, data: SlimmableDataset) -> SlimmableDataset:
+    return data.with_factors(*(like(factor, reference) for factor in data._factors()))

@@ -1,0 +1,1 @@
+"""Training: Algorithm 1, the networks that it draws, its optimisers and its checkpoints."""
