@@ -188,7 +188,7 @@ def condense(
     real = raw if preprocessed else np.asarray(preprocessing.apply(raw, layout))
     rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
     start = _start(real, classes, ipc, rng, preprocessing, layout)
-    start = start.with_factors(*(like(v, source) for v in (start.u, start.s, start.vx, start.vy)))
+    start = start.with_factors(*(like(v, source) for v in start.factors))
     if settings.steps == 0:
         return start
     ops = resolve(backend, source, device)

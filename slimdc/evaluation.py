@@ -172,14 +172,14 @@ def evaluate(
     seed = whole_number("seed", seed, at_least=0)
     space = Preprocessing() if preprocessed else opened.preprocessing
     x_real, classes = open_real(x_test, y_test, opened.shape, opened.layout, space, "_test")
-    u, _, _, vy = opened._factors()
-    outputs = int(vy.shape[2])
-    if classes.max() >= outputs:
+    if classes.max() >= opened.label_entries:
         raise InvalidValueError(
-            "y_test", f"class {classes.max()}", f"classes below {outputs}, the set's label entries"
+            "y_test",
+            f"class {classes.max()}",
+            f"classes below {opened.label_entries}, the set's label entries",
         )
     _warn_of_another_space(x_test, x_real, opened, preprocessed)
-    ops = resolve(backend, u, device)
+    ops = resolve(backend, opened.u, device)
     dtype = computed_in(dtype, opened, ops)
     x_real = x_real.astype(dtype)
     with ops.session():

@@ -81,7 +81,7 @@ def test_factors_come_back_to_the_bit(space: Space, shared: bool) -> None:
         given = [space.array(f) for f in host]
         data = SlimmableDataset.from_factors(*given, shape=(2, 3, 1))
         for mine, public, f in zip(
-            data._factors(), (data.u, data.s, data.vx, data.vy), host, strict=True
+            data.factors, (data.u, data.s, data.vx, data.vy), host, strict=True
         ):
             assert space.owns(mine)
             assert space.dtype(mine) == dtype
@@ -131,7 +131,7 @@ def test_pairs_come_back_class_by_class(
         given_x = space.array(x, dtype)
         given_y = space.array(y, dtype) if soft else space.array(members, "int32")
         data = SlimmableDataset.from_arrays(given_x, given_y, classes=classes)
-        data.with_factors(*data._factors())  # passes every check, though intake skips them
+        data.with_factors(*data.factors)  # passes every check, though intake skips them
         back_x, back_y = data.arrays()
         assert space.owns(back_x)
         assert space.dtype(back_x) == space.dtype(back_y) == dtype
@@ -170,7 +170,7 @@ def test_signs_do_not_depend_on_the_library(space: Space) -> None:
     y = (np.arange(12) % 3).astype(np.int32)
     data = SlimmableDataset.from_arrays(space.array(x), space.array(y))
     reference = SlimmableDataset.from_arrays(x, y)
-    for mine, theirs in zip(data._factors(), reference._factors(), strict=True):
+    for mine, theirs in zip(data.factors, reference.factors, strict=True):
         assert (space.host(mine) == theirs).all()
     largest = np.take_along_axis(
         reference.u, np.abs(reference.u).argmax(axis=1, keepdims=True), axis=1
@@ -207,7 +207,7 @@ def test_factors_of_a_pair_are_those_of_lapack(
         joint = rng.normal(size=(n, rank)) @ rng.normal(size=(rank, d + 1))
     joint *= scale
     data = SlimmableDataset.from_arrays(joint[:, :d], joint[:, d:])
-    u, s, vx, vy = (factor[0] for factor in data._factors())
+    u, s, vx, vy = (factor[0] for factor in data.factors)
     v = np.concatenate([vx, vy], axis=1)
     width = min(n, d + 1)
     want = np.linalg.svd(joint, compute_uv=False)
@@ -218,7 +218,7 @@ def test_factors_of_a_pair_are_those_of_lapack(
     assert np.count_nonzero(s) == min(width, width if rank is None else rank)
     # Also where s is zero: training would never leave rows of zeros.
     np.testing.assert_allclose(v @ v.T, np.eye(width), atol=1e-12)
-    data.with_factors(*data._factors())
+    data.with_factors(*data.factors)
 
 
 def test_norms_that_float64_cannot_hold_are_refused() -> None:
@@ -273,7 +273,7 @@ def test_truncation_keeps_the_largest_components(
         host[1] = np.sign(host[1])
     data = SlimmableDataset.from_factors(*(space.array(f) for f in host))
     small = data.truncate(k)
-    small.with_factors(*small._factors())  # passes every check, though truncation skips them
+    small.with_factors(*small.factors)  # passes every check, though truncation skips them
     assert small.components == (k,) * classes
     assert small.samples == data.samples
     x, y = small.arrays()
@@ -315,18 +315,18 @@ def test_truncation_copies_only_what_stays_and_where_it_lies(
         weights = host[1][mine[1]]
         kept = sorted(range(4), key=lambda j: (-abs(weights[j]), j))[:k]
         wants = [host[0][mine[0]][:, kept], weights[kept], host[2][i][kept], host[3][i][kept]]
-        for held, j, want in zip(small._factors(), mine, wants, strict=True):
+        for held, j, want in zip(small.factors, mine, wants, strict=True):
             assert space.owns(held)
             assert space.dtype(held) == "float32"
             assert (space.host(held)[j] == want).all()
-    for held, source in zip(small._factors(), data._factors(), strict=True):
+    for held, source in zip(small.factors, data.factors, strict=True):
         if space.name == "numpy":
             assert not np.shares_memory(held, source)
             assert held.flags.c_contiguous
             assert not held.flags.writeable
         elif space.name != "jax":
             held[...] = 9.0
-    for mine, want in zip(data._factors(), host, strict=True):
+    for mine, want in zip(data.factors, host, strict=True):
         assert (space.host(mine) == want).all()
 
 
@@ -369,7 +369,7 @@ def test_ragged_classes_keep_what_they_hold_and_warn(space: Space) -> None:
 def test_truncation_does_not_keep_its_parent_alive() -> None:
     data = SlimmableDataset.from_arrays(np.random.default_rng(7).normal(size=(6, 50)), [0, 1] * 3)
     small = data.truncate(1)
-    for mine in small._factors():
+    for mine in small.factors:
         base = mine if mine.base is None else mine.base
         assert base.nbytes == mine.nbytes
     parent = weakref.ref(data)
@@ -386,7 +386,7 @@ def test_nbytes_counts_what_is_held() -> None:
     assert data.nbytes == expected
     shared = SlimmableDataset.from_factors(*draw_factors(rng, 3, 4, 2, 5, 3, shared=True))
     assert shared.nbytes == 8 * (4 * 2 + 2 + 3 * 2 * 5 + 3 * 2 * 3)
-    assert shared.nbytes == sum(f.nbytes for f in shared._factors())
+    assert shared.nbytes == sum(f.nbytes for f in shared.factors)
 
 
 @pytest.mark.parametrize(
@@ -470,17 +470,17 @@ def test_a_set_cannot_be_changed_from_outside(space: Space) -> None:
         data.vx,
         data.vy,
         *data.arrays(),
-        *data.truncate(1)._factors(),
+        *data.truncate(1).factors,
     ):
         if isinstance(theirs, np.ndarray) and not theirs.flags.writeable:
             with pytest.raises(ValueError, match="read-only"):
                 theirs[...] = 9.0
         elif space.name != "jax":
             theirs[...] = 9.0
-    for mine, f in zip(data._factors(), host, strict=True):
+    for mine, f in zip(data.factors, host, strict=True):
         assert (space.host(mine) == f).all()
     if space.name == "numpy":
-        assert not any(f.flags.writeable for f in (*data._factors(), data.u, data.s))
+        assert not any(f.flags.writeable for f in (*data.factors, data.u, data.s))
     for name in ("u", "samples", "shape", "anything"):
         with pytest.raises(AttributeError):
             setattr(data, name, 1)
@@ -520,7 +520,7 @@ def test_results_stay_on_the_callers_device() -> None:
     rising = strict.asarray(np.asarray([[1, 2], [2, 1]], dtype=np.float32), device=device)
     mixed = data.with_factors(data.u, rising, data.vx, data.vy)
     sets = (data, data.truncate(1), mixed.truncate(1))
-    arrays = (*(f for some in sets for f in some._factors()), *data.arrays())
+    arrays = (*(f for some in sets for f in some.factors), *data.arrays())
     assert all(array.device == device for array in arrays)
 
 
@@ -542,7 +542,7 @@ def test_with_factors_keeps_everything_else() -> None:
     x = np.random.default_rng(13).normal(size=(5, 2, 3, 1)).astype(np.float16)
     habit = Preprocessing(0.25, 0.5)
     data = SlimmableDataset.from_arrays(x, [0, 1, 0, 1, 0], preprocessing=habit)
-    u, s, vx, vy = data._factors()
+    u, s, vx, vy = data.factors
     other = data.with_factors(u, -s, 2 * vx, vy)
     for name in ("shape", "layout", "labels", "samples", "components", "preprocessing", "dtype"):
         assert getattr(other, name) == getattr(data, name)
@@ -569,7 +569,7 @@ def test_a_set_gives_the_same_bits_on_any_number_of_threads(
     for threads in (1, 2, 5):
         with threadpool_limits(limits=threads, user_api="blas"):
             data = SlimmableDataset.from_arrays(x, y)
-            outcomes.append((*data._factors(), *data.arrays()))
+            outcomes.append((*data.factors, *data.arrays()))
     for one, *others in zip(*outcomes, strict=True):
         assert all((one == other).all() for other in others)
 

@@ -42,9 +42,7 @@ def test_a_set_comes_back_to_the_bit(space: Space, tmp_path: Path) -> None:
         storage.save(data, path)
         plain = storage.load(str(path))
         back = storage.load(path, like=data.u)
-        for mine, host, same in zip(
-            data._factors(), plain._factors(), back._factors(), strict=True
-        ):
+        for mine, host, same in zip(data.factors, plain.factors, back.factors, strict=True):
             assert isinstance(host, np.ndarray)
             assert host.dtype.name == space.dtype(mine)
             assert (host == space.host(mine)).all()
@@ -197,8 +195,8 @@ def damaged(tmp_path: Path, **changes: Any) -> Path:
     [
         ({"version": "2"}, "version '2'"),
         ({"format": "other"}, "format 'other'"),
-        ({"vy": None}, "expected tensors"),
-        ({"labels": None}, "and metadata"),
+        ({"vy": None}, "tensors: found"),
+        ({"labels": None}, "expected .labels. as well"),
         ({"labels": "[0, 0]"}, "labels: found"),
         ({"labels": "[0,"}, "a damaged set"),
         ({"labels": "7"}, "labels: found 7"),
@@ -208,7 +206,7 @@ def damaged(tmp_path: Path, **changes: Any) -> Path:
         ({"dtype": '"int8"'}, "dtype: found"),
         ({"layout": "[]"}, "layout: found"),
         ({"shape": "[5]"}, "shape: found"),
-        ({"shape": "null"}, "null in the metadata"),
+        ({"shape": "null"}, "shape: found None"),
         ({"u": np.zeros((2, 2, 2))}, "orthonormal"),
         ({"vx": np.full((2, 2, 4), np.nan)}, "vx: found NaN"),
         ({"s": np.ones((2, 2), dtype=np.int64)}, "s: found dtype int64"),

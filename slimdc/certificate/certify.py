@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slimdc import bounds
-from slimdc._array import as_array, dtype_name, to_numpy
+from slimdc._array import as_array, to_numpy
 from slimdc._inputs import Openable, open_set
 from slimdc.certificate.comparison import Block, Split, blocks, split, stack
 from slimdc.certificate.report import Bound, Certificate, Condition, Distance
@@ -217,7 +217,7 @@ def _tolerance(part: Components, eps: float) -> float:
 
 
 def _eps(data: SlimmableDataset) -> float:
-    return float(np.finfo(dtype_name(data._factors()[0])).eps)
+    return float(np.finfo(data.factor_dtype).eps)
 
 
 def _comparable(before: SlimmableDataset, after: SlimmableDataset) -> None:
@@ -225,7 +225,7 @@ def _comparable(before: SlimmableDataset, after: SlimmableDataset) -> None:
         found, expected = getattr(after, what), getattr(before, what)
         if found != expected:
             raise InvalidValueError("after", f"{what} {found}", f"that of before, {expected}")
-    widths = [int(data._factors()[3].shape[2]) for data in (before, after)]
+    widths = [data.label_entries for data in (before, after)]
     if widths[0] != widths[1]:
         raise InvalidValueError(
             "after", f"label rows of {widths[1]}", f"those of before, {widths[0]}"

@@ -60,7 +60,7 @@ def blocks(data: SlimmableDataset) -> list[Block]:
     >>> [block.left.shape for block in blocks(data)]
     [(2, 2), (1, 1)]
     """
-    u, s, vx, vy = (to_numpy(factor).astype(np.float64) for factor in data._factors())
+    u, s, vx, vy = (to_numpy(factor).astype(np.float64) for factor in data.factors)
     found = []
     for i, (label, n, b) in enumerate(zip(data.labels, data.samples, data.components, strict=True)):
         left, weights = u[min(i, len(u) - 1), :n, :b], s[min(i, len(s) - 1), :b]

@@ -1,6 +1,7 @@
 """The slimmable set of Eq. 8: how it is made, checked, described, truncated and trained."""
 
 from slimdc.parameterization.dataset import SlimmableDataset, reconstruct
+from slimdc.parameterization.description import Description, Factors
 from slimdc.parameterization.preprocessing import Preprocessing
 
-__all__ = ["Preprocessing", "SlimmableDataset", "reconstruct"]
+__all__ = ["Description", "Factors", "Preprocessing", "SlimmableDataset", "reconstruct"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,11 +12,12 @@ import numpy as np
 from slimdc._array import as_array, dtype_name, guarded, like, to_numpy
 from slimdc.backend import one_blas_thread
 from slimdc.errors import InvalidValueError
-from slimdc.parameterization.decomposition import WIDTHS, take_in
+from slimdc.parameterization.decomposition import take_in
+from slimdc.parameterization.description import NAMES, WIDTHS, Description, Factors
 from slimdc.parameterization.layout import channels, sample_shape
 from slimdc.parameterization.preprocessing import Preprocessing, checked
 from slimdc.parameterization.truncation import kept_components, largest_components
-from slimdc.parameterization.validation import Held, check_factors, check_finite
+from slimdc.parameterization.validation import check_factors, check_finite
 
 
 def reconstruct(u: Any, s: Any, vx: Any, vy: Any) -> tuple[Any, Any]:
@@ -77,20 +79,7 @@ class SlimmableDataset:
     (6, True)
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_components",
-        "_dtype",
-        "_labels",
-        "_layout",
-        "_preprocessing",
-        "_s",
-        "_samples",
-        "_shape",
-        "_u",
-        "_vx",
-        "_vy",
-    )
+    __slots__ = ("__weakref__", "_description", "_factors")
 
     def __init__(
         self,
@@ -107,10 +96,8 @@ class SlimmableDataset:
         components: Sequence[int] | None = None,
         dtype: str | None = None,
     ) -> None:
-        u, s, vx, vy = (
-            as_array(a, n) for a, n in zip((u, s, vx, vy), ("u", "s", "vx", "vy"), strict=True)
-        )
-        held = check_factors(u, s, vx, vy, labels, samples, components)
+        u, s, vx, vy = (as_array(a, n) for a, n in zip((u, s, vx, vy), NAMES, strict=True))
+        counts = check_factors(u, s, vx, vy, labels, samples, components)
         d = int(vx.shape[2])
         shape, layout = sample_shape((d,) if shape is None else shape, layout)
         if math.prod(shape) != d:
@@ -122,7 +109,18 @@ class SlimmableDataset:
         if not isinstance(name, str) or name not in WIDTHS:
             raise InvalidValueError("dtype", found=repr(dtype), expected=f"one of {list(WIDTHS)}")
         factors = (like(to_numpy(factor), factor) for factor in (u, s, vx, vy))
-        self._hold(factors, held, shape, layout, preprocessing, name)
+        self._hold(
+            factors,
+            Description(
+                shape=shape,
+                layout=layout,
+                preprocessing=preprocessing,
+                dtype=name,
+                labels=counts.labels,
+                samples=counts.samples,
+                components=counts.components,
+            ),
+        )
 
     @classmethod
     def from_factors(
@@ -258,108 +256,128 @@ class SlimmableDataset:
         >>> back.shape, soft.shape, bool(np.allclose(back[:5, ..., 0], x[::4], atol=1e-5))
         ((20, 8, 8, 1), (20, 4), True)
         """
-        taken = take_in(x, y, classes, layout, preprocessing)
-        factors, reference = taken.factors, as_array(x, "x")
+        found, description = take_in(x, y, classes, layout, preprocessing)
+        factors, reference = tuple(found), as_array(x, "x")
         if not isinstance(reference, np.ndarray):
             with np.errstate(over="ignore"):  # JAX without x64 narrows float64
                 factors = tuple(like(factor, reference) for factor in factors)
         # The rest is right by construction: U and the rows of V have length 1 or 0.
         check_finite("s", to_numpy(factors[1]))
         made = cls.__new__(cls)
-        made._hold(factors, taken.held, taken.shape, taken.layout, taken.preprocessing, taken.dtype)
+        made._hold(factors, description)
         return made
 
-    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
-        for name, value in state[1].items():
-            setattr(self, name, value)
-        for factor in self._factors():  # copies and pickles forget that arrays are read-only
-            _sealed(factor)
+    def __getstate__(self) -> tuple[Factors, Description]:
+        return self._factors, self._description
+
+    def __setstate__(self, state: tuple[Factors, Description]) -> None:
+        self._hold(*state)  # copies and pickles forget that arrays are read-only
 
     def __repr__(self) -> str:
-        held = sorted(set(self._components))
+        held = sorted(set(self.components))
         components = str(held[0]) if len(held) == 1 else f"{held[0]}..{held[-1]}"
         return (
             f"{type(self).__name__}(classes={self.classes}, components={components}, "
-            f"samples={len(self)}, shape={self._shape}, dtype={self._dtype})"
+            f"samples={len(self)}, shape={self.shape}, dtype={self.dtype})"
         )
 
     def __len__(self) -> int:
-        return sum(self._samples)
+        return sum(self.samples)
+
+    @property
+    def factors(self) -> Factors:
+        """U, s, V_x and V_y: read-only (NumPy), or copies."""
+        return Factors(*map(guarded, self._factors))
 
     @property
     def u(self) -> Any:
         """Left factors, shape (C or 1, n, b): read-only (NumPy), or a copy."""
-        return guarded(self._u)
+        return guarded(self._factors.u)
 
     @property
     def s(self) -> Any:
-        """Weights of the components, shape (C or 1, b): read-only (NumPy), or a copy."""
-        return guarded(self._s)
+        """Significances of the components, shape (C or 1, b): read-only (NumPy), or a copy."""
+        return guarded(self._factors.s)
 
     @property
     def vx(self) -> Any:
         """Right factors of the samples, shape (C, b, d): read-only (NumPy), or a copy."""
-        return guarded(self._vx)
+        return guarded(self._factors.vx)
 
     @property
     def vy(self) -> Any:
         """Right factors of the labels, shape (C, b, c): read-only (NumPy), or a copy."""
-        return guarded(self._vy)
+        return guarded(self._factors.vy)
+
+    @property
+    def description(self) -> Description:
+        """All that is known about the set beside its factors."""
+        return self._description
 
     @property
     def classes(self) -> int:
         """Number C of class blocks."""
-        return int(self._vx.shape[0])
+        return int(self._factors.vx.shape[0])
+
+    @property
+    def label_entries(self) -> int:
+        """Entries c of a label row."""
+        return int(self._factors.vy.shape[2])
 
     @property
     def labels(self) -> tuple[int, ...]:
         """Label index of each class block."""
-        return self._labels
+        return self._description.labels
 
     @property
     def samples(self) -> tuple[int, ...]:
         """Rows that each class holds."""
-        return self._samples
+        return self._description.samples
 
     @property
     def components(self) -> tuple[int, ...]:
         """Components that each class holds."""
-        return self._components
+        return self._description.components
 
     @property
     def components_per_class(self) -> int:
         """Components of the largest class."""
-        return max(self._components)
+        return max(self.components)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one sample: ``(d,)``, or three axes for images."""
-        return self._shape
+        return self._description.shape
 
     @property
     def layout(self) -> str:
         """Where the channels are: "flat", "channels_last" or "channels_first"."""
-        return self._layout
+        return self._description.layout
 
     @property
     def preprocessing(self) -> Preprocessing:
         """What brought the samples into the space that they live in."""
-        return self._preprocessing
+        return self._description.preprocessing
 
     @property
     def dtype(self) -> str:
         """Name of the dtype that `arrays` gives back."""
-        return self._dtype
+        return self._description.dtype
+
+    @property
+    def factor_dtype(self) -> str:
+        """Name of the dtype that the factors are held in: "float32" or "float64"."""
+        return dtype_name(self._factors.u)
 
     @property
     def nbytes(self) -> int:
         """Bytes of the held factors, padding left out: what the set costs to keep."""
-        d, c = int(self._vx.shape[2]), int(self._vy.shape[2])
-        numbers_held = sum(k * (d + c) for k in self._components)
-        us = zip(self._samples, self._components, strict=True)
-        left = [n * k for n, k in us][: int(self._u.shape[0])]
-        weights = self._components[: int(self._s.shape[0])]
-        itemsize = 8 if dtype_name(self._u) == "float64" else 4
+        u, s, vx, vy = self._factors
+        numbers_held = sum(k * (int(vx.shape[2]) + int(vy.shape[2])) for k in self.components)
+        us = zip(self.samples, self.components, strict=True)
+        left = [n * k for n, k in us][: int(u.shape[0])]
+        weights = self.components[: int(s.shape[0])]
+        itemsize = 8 if self.factor_dtype == "float64" else 4
         return itemsize * (numbers_held + sum(left) + sum(weights))
 
     def arrays(self) -> tuple[Any, Any]:
@@ -380,16 +398,16 @@ class SlimmableDataset:
         >>> x.round(12).tolist()
         [[0.0, 1.0], [1.0, 0.0]]
         """
-        factors = (to_numpy(factor).astype(np.float64) for factor in self._factors())
+        factors = (to_numpy(factor).astype(np.float64) for factor in self._factors)
         with one_blas_thread():
             blocks = reconstruct(*factors)
         x, y = (
-            np.concatenate([rows[:n] for rows, n in zip(block, self._samples, strict=True)])
+            np.concatenate([rows[:n] for rows, n in zip(block, self.samples, strict=True)])
             for block in blocks
         )
         return (
-            like(x.reshape(len(self), *self._shape), self._u, self._dtype),
-            like(y, self._u, self._dtype),
+            like(x.reshape(len(self), *self.shape), self._factors.u, self.dtype),
+            like(y, self._factors.u, self.dtype),
         )
 
     def truncate(self, k: int) -> Self:
@@ -425,12 +443,11 @@ class SlimmableDataset:
         >>> data.truncate(2).s.round(6).tolist()
         [[3.0, 2.0]]
         """
-        kept = kept_components(k, self._components)
+        kept = kept_components(k, self.components)
         # What is cut out of a valid set is valid: no check needs to touch it again.
-        factors = largest_components(*self._factors(), max(kept))
-        held = Held(self._labels, self._samples, kept)
+        factors = largest_components(*self._factors, max(kept))
         made = type(self).__new__(type(self))
-        made._hold(factors, held, self._shape, self._layout, self._preprocessing, self._dtype)
+        made._hold(factors, replace(self._description, components=kept))
         return made
 
     def with_factors(self, u: Any, s: Any, vx: Any, vy: Any) -> Self:
@@ -458,38 +475,43 @@ class SlimmableDataset:
         >>> data.with_factors(data.u, 2 * data.s, data.vx, data.vy).arrays()[0].round(6).tolist()
         [[2.0, 0.0], [0.0, 2.0]]
         """
-        return type(self)(
-            u,
-            s,
-            vx,
-            vy,
-            shape=self._shape,
-            layout=self._layout,
-            preprocessing=self._preprocessing,
-            labels=self._labels,
-            samples=self._samples,
-            components=self._components,
-            dtype=self._dtype,
-        )
+        return self.from_description(Factors(u, s, vx, vy), self._description)
 
-    def _factors(self) -> tuple[Any, Any, Any, Any]:
-        """Give the factors themselves, unguarded: to be read only."""
-        return self._u, self._s, self._vx, self._vy
+    @classmethod
+    def from_description(cls, factors: Factors, description: Description) -> Self:
+        """Build a set of factors and all else that is known about it.
 
-    def _hold(
-        self,
-        factors: Iterable[Any],
-        held: Held,
-        shape: tuple[int, ...],
-        layout: str,
-        preprocessing: Preprocessing,
-        dtype: str,
-    ) -> None:
+        Parameters
+        ----------
+        factors : Factors
+            As for `from_factors`.
+        description : Description
+            What `description` gave.
+
+        Returns
+        -------
+        SlimmableDataset
+            The set; it goes through the checks of `from_factors`.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            The factors do not form a set, or the description does not fit them.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> data = SlimmableDataset.from_arrays(np.eye(2), [0, 1])
+        >>> SlimmableDataset.from_description(data.factors, data.description)
+        SlimmableDataset(classes=2, components=1, samples=2, shape=(2,), dtype=float64)
+        """
+        known = {field.name: getattr(description, field.name) for field in fields(description)}
+        return cls(*factors, **known)
+
+    def _hold(self, factors: Iterable[Any], description: Description) -> None:
         """Take over what is known to be right, and factors that nobody else holds."""
-        self._u, self._s, self._vx, self._vy = map(_sealed, factors)
-        self._labels, self._samples, self._components = held.labels, held.samples, held.components
-        self._shape, self._layout = shape, layout
-        self._preprocessing, self._dtype = preprocessing, dtype
+        self._factors = Factors(*map(_sealed, factors))
+        self._description = description
 
 
 def _sealed(factor: Any) -> Any:

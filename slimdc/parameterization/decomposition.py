@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,49 +12,12 @@ from threadpoolctl import ThreadpoolController
 from slimdc._array import HostArray, as_array, dtype_name, namespace, to_numpy
 from slimdc.backend import one_blas_thread
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
+from slimdc.parameterization.description import WIDTHS, Description, Factors
 from slimdc.parameterization.labels import label_rows
 from slimdc.parameterization.layout import channels, sample_shape
 from slimdc.parameterization.preprocessing import Preprocessing, checked
-from slimdc.parameterization.validation import Held
 
-Factors: TypeAlias = tuple[HostArray, HostArray, HostArray, HostArray]
-
-WIDTHS = {"float16": 1, "bfloat16": 1, "float32": 2, "float64": 3}
 WORTH_THREADS = 2**19  # values of all samples; fewer are done before threads have started
-
-
-@dataclass(frozen=True)
-class Intake:
-    """Factors of a pair, on the host, and what is known about its samples.
-
-    Parameters
-    ----------
-    factors : tuple of numpy.ndarray
-        U, s, V_x and V_y, zero padded to the largest class: float64 where the pair is, otherwise
-        float32. They are valid, except that s is infinite where that dtype cannot hold it.
-    held : Held
-        What each class holds.
-    shape : tuple of int
-        Shape of one sample.
-    layout : str
-        Where the channels are.
-    preprocessing : Preprocessing
-        What brought the samples into their space.
-    dtype : str
-        Dtype in which the pair came, and in which it is given back.
-
-    Examples
-    --------
-    >>> take_in([[1.0, 0.0], [0.0, 1.0]], [0, 1]).held.samples
-    (1, 1)
-    """
-
-    factors: Factors
-    held: Held
-    shape: tuple[int, ...]
-    layout: str
-    preprocessing: Preprocessing
-    dtype: str
 
 
 def take_in(
@@ -64,7 +26,7 @@ def take_in(
     classes: int | None = None,
     layout: str | None = None,
     preprocessing: Preprocessing | None = None,
-) -> Intake:
+) -> tuple[Factors, Description]:
     """Factor each class of a pair by the SVD of [X, Y] side by side (Eq. 8).
 
     The decomposition runs on the host in float64 for every framework: JAX without x64 has no
@@ -85,8 +47,12 @@ def take_in(
 
     Returns
     -------
-    Intake
-        Factors and shape.
+    factors : Factors
+        U, s, V_x and V_y on the host, zero padded to the largest class: float64 where the pair is,
+        otherwise float32. They are valid, except that s is infinite where that dtype cannot hold
+        it.
+    description : Description
+        What is known about the set.
 
     Raises
     ------
@@ -97,8 +63,8 @@ def take_in(
 
     Examples
     --------
-    >>> taken = take_in([[3.0, 0.0], [0.0, 4.0], [5.0, 0.0]], [1, 0, 1])
-    >>> taken.held.samples, taken.held.components
+    >>> _, known = take_in([[3.0, 0.0], [0.0, 4.0], [5.0, 0.0]], [1, 0, 1])
+    >>> known.samples, known.components
     ((1, 2), (1, 2))
     """
     _check_classes(classes)
@@ -130,18 +96,17 @@ def take_in(
     dtype = _common_dtype(name, dtype_name(y_array))
     samples = np.bincount(members)
     components = np.minimum(samples, flat.shape[1] + rows.shape[1])
-    return Intake(
-        factors=_factors(flat, rows, members, "float64" if dtype == "float64" else "float32"),
-        held=Held(
-            labels=tuple(range(samples.size)),
-            samples=tuple(samples.tolist()),
-            components=tuple(components.tolist()),
-        ),
+    known = Description(
         shape=shape,
         layout=layout,
         preprocessing=habit,
         dtype=dtype,
+        labels=tuple(range(samples.size)),
+        samples=tuple(samples.tolist()),
+        components=tuple(components.tolist()),
     )
+    wide = "float64" if dtype == "float64" else "float32"
+    return _factors(flat, rows, members, wide), known
 
 
 def _check_classes(classes: object) -> None:
@@ -193,7 +158,7 @@ def _factors(
             with ThreadPoolExecutor(threads) as pool:
                 for _ in pool.map(fill, range(classes)):  # raises what a class raised
                     pass
-    return u, s, vx, vy
+    return Factors(u, s, vx, vy)
 
 
 def _factor(x: HostArray, y: NDArray[np.float64], label: int) -> Factors:
@@ -228,7 +193,7 @@ def _factor(x: HostArray, y: NDArray[np.float64], label: int) -> Factors:
         rest = right[~held]
         v[~held] = rest @ np.linalg.qr(joint.T)[0].T if n < width else rest
     order = np.argsort(-s, kind="stable")
-    return (u * sign)[:, order], s[order] * scale, *(part[order] for part in parts)
+    return Factors((u * sign)[:, order], s[order] * scale, *(part[order] for part in parts))
 
 
 def _is_zero(squares: NDArray[np.float64], part: HostArray) -> NDArray[np.bool_]:

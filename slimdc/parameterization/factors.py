@@ -15,8 +15,8 @@ from slimdc.errors import InvalidValueError, NumericalError
 from slimdc.networks import Network, build, verified
 from slimdc.networks.normalization import Norm
 from slimdc.parameterization.dataset import SlimmableDataset, reconstruct
+from slimdc.parameterization.description import NAMES
 from slimdc.parameterization.truncation import largest_components
-from slimdc.parameterization.validation import NAMES
 
 Host: TypeAlias = dict[str, np.ndarray]
 
@@ -97,7 +97,7 @@ def network_for(
     network: str | Network, data: SlimmableDataset, size: NetworkSize, ops: Backend
 ) -> Network:
     """Make the network that a caller named for a set, or check the one that was given."""
-    outputs = int(data._factors()[3].shape[2])
+    outputs = data.label_entries
     made = build(
         network,
         data.shape,
@@ -113,7 +113,7 @@ def network_for(
 
 def factors_of(data: SlimmableDataset) -> Host:
     """Copy the factors of a set to the host, by name."""
-    return {name: to_numpy(x) for name, x in zip(NAMES, data._factors(), strict=True)}
+    return {name: to_numpy(x) for name, x in data.factors._asdict().items()}
 
 
 def factors_on(ops: Backend, data: SlimmableDataset, dtype: str) -> Tensors:
@@ -154,7 +154,7 @@ def finished(factors: Tensors, data: SlimmableDataset, ops: Backend) -> Slimmabl
         u = (p * (values > 0.5)[:, None, :]) @ q
     sign = np.where(s < 0, -1, 1).astype(s.dtype)[:, :, None]
     sorted_factors = largest_components(u, np.abs(s), vx * sign, vy * sign, s.shape[1])
-    reference = data._factors()[0]
+    reference = data.u
     return data.with_factors(*(like(x, reference, dtype_name(reference)) for x in sorted_factors))
 
 

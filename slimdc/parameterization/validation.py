@@ -10,14 +10,14 @@ import numpy as np
 
 from slimdc._array import HostArray, dtype_name, namespace, to_numpy
 from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.parameterization.description import NAMES
 
-NAMES = ("u", "s", "vx", "vy")
 AXES = {"u": "(C or 1, n, b)", "s": "(C or 1, b)", "vx": "(C, b, d)", "vy": "(C, b, c)"}
 
 
 @dataclass(frozen=True)
-class Held:
-    """What each class block holds: its label, its rows and its components (the rest is padding).
+class Counts:
+    """Label, held rows and held components of each class block; what is beyond is padding.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Held:
 
     Examples
     --------
-    >>> Held(labels=(0, 1), samples=(3, 2), components=(2, 2)).samples
+    >>> Counts(labels=(0, 1), samples=(3, 2), components=(2, 2)).samples
     (3, 2)
     """
 
@@ -43,7 +43,7 @@ def check_factors(
     labels: Sequence[int] | None = None,
     samples: Sequence[int] | None = None,
     components: Sequence[int] | None = None,
-) -> Held:
+) -> Counts:
     """Check that factors form a slimmable set (Eq. 8), with U orthonormal for each class.
 
     Parameters
@@ -61,7 +61,7 @@ def check_factors(
 
     Returns
     -------
-    Held
+    Counts
         The three, completed.
 
     Raises
@@ -93,7 +93,7 @@ def check_factors(
     _check_shapes(arrays)
     classes, b, c = vy.shape
     n = u.shape[1]
-    held = Held(
+    held = Counts(
         _counts("labels", labels, tuple(range(classes)), classes, 0, c - 1),
         _counts("samples", samples, (n,) * classes, classes, 1, n),
         _counts("components", components, (b,) * classes, classes, 1, b),
@@ -181,7 +181,7 @@ def _counts(
     return counts
 
 
-def _check_held(held: Held, arrays: dict[str, Any]) -> None:
+def _check_held(held: Counts, arrays: dict[str, Any]) -> None:
     if len(set(held.labels)) != len(held.labels):
         raise InvalidValueError("labels", found=str(held.labels), expected="distinct labels")
     for name, counts, length in (
@@ -205,7 +205,7 @@ def _check_held(held: Held, arrays: dict[str, Any]) -> None:
             )
 
 
-def _check_padding(host: dict[str, HostArray], held: Held) -> None:
+def _check_padding(host: dict[str, HostArray], held: Counts) -> None:
     for i, (n, k) in enumerate(zip(held.samples, held.components, strict=True)):
         u, s = (host[name][min(i, host[name].shape[0] - 1)] for name in "us")
         padding = {
@@ -223,7 +223,7 @@ def _check_padding(host: dict[str, HostArray], held: Held) -> None:
                 )
 
 
-def _check_orthonormal(u: HostArray, held: Held) -> None:
+def _check_orthonormal(u: HostArray, held: Counts) -> None:
     # Rounding each entry of an exactly orthonormal U to its dtype, and a few float32 Newton-Schulz
     # steps, stay within some eps; 64 of them times sqrt(n) still tells a wrong column at once.
     tolerance = 64.0 * float(np.finfo(u.dtype).eps) * float(np.sqrt(u.shape[1]))

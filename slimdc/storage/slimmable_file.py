@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
 from slimdc._array import like, namespace, to_numpy
-from slimdc.errors import FileError, InvalidTypeError, SlimdcError
+from slimdc.errors import FileError, InvalidTypeError, InvalidValueError, SlimdcError
 from slimdc.parameterization import SlimmableDataset
-from slimdc.parameterization.preprocessing import Preprocessing
-from slimdc.parameterization.validation import NAMES
+from slimdc.parameterization.description import NAMES, Description, Factors
 from slimdc.storage.tensor_file import read_tensors, write_tensors
 
 FORMAT = "slimdc"
 
 
 VERSION = "1"
-
-
-FIELDS = ("shape", "layout", "labels", "samples", "components", "preprocessing", "dtype")
 
 
 def save(data: SlimmableDataset, path: str | os.PathLike[str]) -> None:
@@ -54,11 +49,9 @@ def save(data: SlimmableDataset, path: str | os.PathLike[str]) -> None:
     """
     if not isinstance(data, SlimmableDataset):
         raise InvalidTypeError("data", found=type(data).__name__, expected="a SlimmableDataset")
-    tensors = dict(zip(NAMES, map(to_numpy, data._factors()), strict=True))
-    fields = {name: getattr(data, name) for name in FIELDS}
-    fields["preprocessing"] = data.preprocessing.to_dict()
-    metadata = {name: json.dumps(value) for name, value in fields.items()}
-    write_tensors(path, tensors, {"format": FORMAT, "version": VERSION, **metadata})
+    tensors = {name: to_numpy(factor) for name, factor in data.factors._asdict().items()}
+    metadata = {"format": FORMAT, "version": VERSION, **data.description.to_metadata()}
+    write_tensors(path, tensors, metadata)
 
 
 def load(path: str | os.PathLike[str], *, like: Any = None) -> SlimmableDataset:
@@ -98,19 +91,12 @@ def load(path: str | os.PathLike[str], *, like: Any = None) -> SlimmableDataset:
             found=f"format {metadata.get('format')!r}, version {metadata.get('version')!r}",
             expected=f"format {FORMAT!r}, version {VERSION!r}",
         )
-    if set(tensors) != set(NAMES) or not set(FIELDS) <= set(metadata):
-        raise FileError(
-            os.fspath(path),
-            found=f"tensors {sorted(tensors)} and metadata {sorted(metadata)}",
-            expected=f"tensors {sorted(NAMES)} and metadata {sorted(FIELDS)}",
-        )
-    factors = [tensors[name] for name in NAMES]
     try:
-        fields = {name: json.loads(metadata[name]) for name in FIELDS}
-        if None in fields.values():
-            raise ValueError("null in the metadata")
-        fields["preprocessing"] = Preprocessing.from_dict(fields["preprocessing"])
-        data = SlimmableDataset.from_factors(*factors, **fields)
+        if set(tensors) != set(NAMES):
+            raise InvalidValueError("tensors", str(sorted(tensors)), str(sorted(NAMES)))
+        data = SlimmableDataset.from_description(
+            Factors(**tensors), Description.from_metadata(metadata)
+        )
     except (SlimdcError, ValueError, TypeError) as error:
         raise FileError(
             os.fspath(path), found=f"a damaged set ({error})", expected="a set that was saved"
@@ -122,4 +108,4 @@ def load(path: str | os.PathLike[str], *, like: Any = None) -> SlimmableDataset:
 
 
 def _in_framework_of(reference: Any, data: SlimmableDataset) -> SlimmableDataset:
-    return data.with_factors(*(like(factor, reference) for factor in data._factors()))
+    return data.with_factors(*(like(factor, reference) for factor in data.factors))

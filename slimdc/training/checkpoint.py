@@ -14,7 +14,6 @@ from slimdc._array import to_numpy
 from slimdc.errors import FileError, InvalidValueError
 from slimdc.networks import Network
 from slimdc.parameterization import SlimmableDataset
-from slimdc.parameterization.validation import NAMES
 from slimdc.storage.tensor_file import read_tensors, write_tensors
 
 Terms: TypeAlias = dict[str, float]
@@ -123,10 +122,9 @@ def digest_of(
     64
     """
     kind = type(network)
-    known = (data.shape, data.layout, data.labels, data.samples, data.components)
-    told = f"{arguments} {known} {data.preprocessing} {data.dtype}"
+    told = f"{arguments} {data.description}"
     digest = hashlib.sha256(f"{told} {kind.__module__}.{kind.__qualname__}".encode())
-    factors = zip(NAMES, map(to_numpy, data._factors()), strict=True)
+    factors = ((name, to_numpy(x)) for name, x in data.factors._asdict().items())
     drawn = network.draw(np.random.default_rng(0))
     for name, array in (*factors, *sorted(drawn.items()), *sorted(arrays.items())):
         x = np.ascontiguousarray(array)
