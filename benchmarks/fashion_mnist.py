@@ -22,9 +22,10 @@ import numpy as np
 
 import slimdc
 from slimdc import backend, networks
+from slimdc.backend import Compute
 from slimdc.datasets import RealDataset, fashion_mnist
 from slimdc.losses import first_order, infinity_order
-from slimdc.parameterization.factors import Assembly, factors_of
+from slimdc.parameterization.factors import samples_on
 
 SIZES = (5, 2, 1)
 UNSEEN_NETWORKS = 10
@@ -158,7 +159,8 @@ def distances(
     network = networks.ConvNet((28, 28, 1), 10, width=width)
     rng = np.random.default_rng(10**6)
     found = []
-    sets = [Assembly.of(s, ops).samples(factors_of(s)) for s in (full, free, based)]
+    compute = Compute(ops, "float32")
+    sets = [samples_on(compute, s) for s in (full, free, based)]
     with ops.session():
         for _ in range(UNSEEN_NETWORKS):
             parameters = networks.fresh(network, ops, rng, "float32")

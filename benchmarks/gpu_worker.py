@@ -18,9 +18,10 @@ from step import CLASSES, Setting, samples, trainer_on
 
 import slimdc
 from slimdc import backend, losses, testing
-from slimdc.backend import Array, Tensors, value_and_grad
+from slimdc.backend import Array, Compute, Tensors, value_and_grad
 from slimdc.networks import fresh
-from slimdc.parameterization.factors import Assembly, factors_on, network_for, samples_on
+from slimdc.parameterization.factors import FactorParameterization, samples_on
+from slimdc.parameterization.units import Units
 from slimdc.settings import PoolSettings
 
 
@@ -81,20 +82,21 @@ class Worker:
         """Save the gradient of Eq. 7 in V_x: the set in the package, slimmed to 2 components."""
         ops, before = self.ops, slimdc.datasets.sample().data
         after = before.truncate(2)
-        network = network_for("convnet", before, PoolSettings(width=width), ops)
-        assembly = Assembly.of(after, ops)
+        compute = Compute(ops, dtype)
+        network = network_for("convnet", before, PoolSettings(width=width), compute)
+        factors = FactorParameterization(after, compute, Units(0, 0))
 
         def loss(v: Tensors, parameters: Tensors, x: Array, y: Array) -> tuple[Array, Tensors]:
-            x_after, y_after = assembly.samples(v)
+            x_after, y_after = factors.samples(v)
             pair = network.embed(ops, parameters, x_after), y_after
             return losses.infinity_order(*pair, x, y, 1e-3, "relative"), {}
 
         with ops.session():
-            x, y = samples_on(ops, before, dtype)
+            x, y = samples_on(compute, before)
             parameters = fresh(network, ops, np.random.default_rng(0), dtype)
             embedded = network.embed(ops, parameters, x)
-            factors = factors_on(ops, after, dtype)
-            _, _, found = value_and_grad(ops, loss)(factors, parameters, embedded, y)
+            start = factors.start()
+            _, _, found = value_and_grad(ops, loss)(start, parameters, embedded, y)
             np.save(path, ops.to_numpy(found["vx"]))
 
     def prepare(self, **setting: int) -> float:
@@ -111,7 +113,7 @@ class Worker:
             for _ in range(count):
                 self.trainer.step()
             asked = time.perf_counter()
-            self.ops.to_numpy(self.trainer.factors["s"])
+            self.ops.to_numpy(self.trainer.tensors["s"])
             return asked - begin, time.perf_counter() - begin
 
     def waits(self) -> str:

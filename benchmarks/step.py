@@ -102,25 +102,20 @@ def of_slimdc(name: str, setting: Setting) -> Callable[[], None]:
 def trainer_on(ops: Any, setting: Setting) -> Any:
     """Begin to slim drawn images on a backend."""
     from slimdc import SlimmableDataset
-    from slimdc.parameterization.factors import Assembly, factors_on, network_for, samples_on
+    from slimdc.backend import Compute
+    from slimdc.methods.parameter_matching import slimming_plan
     from slimdc.settings import PoolSettings, SlimSettings
-    from slimdc.slimming import Matching, matched
-    from slimdc.training.algorithm import Schedule, Trainer
-    from slimdc.training.sources import NetworkPool
+    from slimdc.slimming import matched
+    from slimdc.training.algorithm import Algorithm
 
     before = SlimmableDataset.from_arrays(*samples(setting, setting.before))
     same = setting.after == setting.before
     after = before.truncate(max(1, setting.after // CLASSES // (2 if same else 1)))
     after = after if same else matched(after)
-    settings = SlimSettings(pool=PoolSettings(width=setting.width))
-    rng = np.random.default_rng(0)
-    x, y = samples_on(ops, before, "float32")
-    network = network_for("auto", before, settings.pool, ops)
-    assembly = Assembly.of(after, ops)
-    objective = Matching(x, y, assembly, network, ops, settings)
-    pool = NetworkPool(network, ops, rng, settings.pool, "float32")
-    factors = factors_on(ops, after, "float32")
-    return Trainer(factors, assembly, objective, [pool], Schedule(10_000, 1e-2, 0.1), ops)
+    settings = SlimSettings(steps=10_000, pool=PoolSettings(width=setting.width))
+    compute, rng = Compute(ops, "float32"), np.random.default_rng(0)
+    plan = slimming_plan(before, after, "auto", settings, compute, rng)
+    return Algorithm(plan, [plan.networks(plan.rng)])
 
 
 def by_hand(setting: Setting) -> Callable[[], None]:

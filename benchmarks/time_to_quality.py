@@ -27,11 +27,12 @@ import numpy as np
 
 import slimdc
 from slimdc import backend
-from slimdc.condensing import RealMatching
+from slimdc.backend import Compute
 from slimdc.datasets import RealDataset, fashion_mnist
-from slimdc.parameterization.factors import Assembly, network_for
+from slimdc.methods.parameter_matching import condensing_plan
 from slimdc.settings import CondenseSettings, PoolSettings
-from slimdc.training.algorithm import Watch, fit
+from slimdc.training.algorithm import run
+from slimdc.training.monitor import Monitor
 
 KEPT = 2
 SLIM_STEPS = (0, 10, 25, 50, 100, 250, 500)
@@ -103,15 +104,10 @@ def performance_matching_alone(
         x[first], y[first], preprocessing=whole.preprocessing, layout=whole.layout
     )
     settings = CondenseSettings(steps=steps, batch=len(x), pool=PoolSettings(width=args.width))
-    ops = backend.get("numpy")
-    network = network_for("auto", start, settings.pool, ops)
     images = x if whole.layout == "channels_last" else np.moveaxis(x, 1, -1)
-
-    def objective(assembly: Assembly) -> RealMatching:
-        return RealMatching(images, y, assembly, network, ops, rng, settings)
-
-    watch = Watch(False, None, None, 20)
-    return fit(start, objective, network, settings, ops, "float32", rng, watch, str, "matching")
+    compute = Compute(backend.get("numpy"), "float32")
+    plan = condensing_plan(start, (images, y), "auto", settings, compute, rng)
+    return run(plan, Monitor(False, None, None, 20), "", "matching").data
 
 
 def one(way: Way, steps: int, real: RealDataset, args: argparse.Namespace) -> dict[str, object]:

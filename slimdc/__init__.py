@@ -18,6 +18,7 @@ from slimdc import datasets, errors
 from slimdc.certificate import Certificate, certify
 from slimdc.condensing import condense
 from slimdc.evaluation import Evaluation, evaluate
+from slimdc.learning import TrainedNetwork, train_network
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.preprocessing import Preprocessing
 from slimdc.slimming import slim
@@ -28,6 +29,7 @@ __all__ = [
     "Evaluation",
     "Preprocessing",
     "SlimmableDataset",
+    "TrainedNetwork",
     "__version__",
     "certify",
     "condense",
@@ -37,6 +39,7 @@ __all__ = [
     "load",
     "save",
     "slim",
+    "train_network",
 ]
 
 __version__ = "0.1.0"

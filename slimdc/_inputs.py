@@ -69,15 +69,24 @@ def open_real(
     x = as_array(x, name)
     if hasattr(y, "dtype"):
         namespace(x, y, argument=f"{name}, y{suffix}")
-    host, classes = to_numpy(x, name), class_indices(y, f"y{suffix}")
-    if host.dtype.kind not in "biuf":
-        raise InvalidTypeError(name, f"dtype {dtype_name(host)}", "real numbers")
-    if host.ndim < 2 or host.shape[0] == 0:
-        raise InvalidValueError(name, f"shape {host.shape}", "at least one sample, (n, ...)")
+    classes = class_indices(y, f"y{suffix}")
+    host = open_samples(x, shape, layout, preprocessing, name)
     if host.shape[0] != classes.shape[0]:
         raise InvalidValueError(
             f"y{suffix}", f"{classes.shape[0]} labels for {host.shape[0]} samples", "one each"
         )
+    return host, classes
+
+
+def open_samples(
+    x: Any, shape: tuple[int, ...], layout: str, preprocessing: Preprocessing, argument: str
+) -> np.ndarray:
+    """Read real samples to the host, in the space of a set; see `open_real`."""
+    name, host = argument, to_numpy(as_array(x, argument), argument)
+    if host.dtype.kind not in "biuf":
+        raise InvalidTypeError(name, f"dtype {dtype_name(host)}", "real numbers")
+    if host.ndim < 2 or host.shape[0] == 0:
+        raise InvalidValueError(name, f"shape {host.shape}", "at least one sample, (n, ...)")
     found = host.shape[1:]
     if layout == "flat":
         found = (math.prod(found),)
@@ -90,4 +99,4 @@ def open_real(
         host = host.astype(np.float32, copy=False)
     if not np.isfinite(host).all():
         raise InvalidValueError(name, "values that are not finite", "finite samples")
-    return host, classes
+    return host

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,72 +13,21 @@ import numpy as np
 from slimdc._array import as_array, like
 from slimdc._checks import whole_number
 from slimdc._inputs import open_real
-from slimdc.backend import Array, Backend, Tensors, resolve
+from slimdc.backend import Backend, Compute
 from slimdc.errors import InvalidValueError, SlimdcWarning
-from slimdc.losses import orthogonality, performance_matching, skewness
+from slimdc.methods.parameter_matching import condensing_plan
 from slimdc.networks import Network
-from slimdc.parameterization import SlimmableDataset
-from slimdc.parameterization.factors import Assembly, computed_in, network_for, network_input
+from slimdc.parameterization import Preprocessing, SlimmableDataset
 from slimdc.parameterization.labels import centred_one_hot
 from slimdc.parameterization.layout import channels, sample_shape
-from slimdc.parameterization.preprocessing import Preprocessing, checked
-from slimdc.settings import CONDENSE, CondenseSettings, chosen, suited
-from slimdc.training.algorithm import Pair, Watch, fit
-from slimdc.training.checkpoint import Terms, digest_of
-from slimdc.training.monitor import Progress
+from slimdc.parameterization.preprocessing import checked
+from slimdc.settings import CONDENSE, CondenseSettings, chosen
+from slimdc.training.algorithm import run
+from slimdc.training.identity import identity
+from slimdc.training.monitor import Monitor, Terms
+from slimdc.training.progress import Progress
 
-
-@dataclass(frozen=True)
-class RealMatching:
-    """Eq. 1 on batches of real data, with skewness and orthogonality (Eqs. 11 and 12).
-
-    Parameters
-    ----------
-    x, y : numpy.ndarray
-        Real samples in the set's space, and their label rows.
-    assembly : Assembly
-        How the factors are stacked.
-    network : Network
-        The pool's architecture.
-    ops : Backend
-        Where it lives.
-    rng : numpy.random.Generator
-        Draws the batches.
-    settings : CondenseSettings
-        Batch, weights and ridge.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    assembly: Assembly
-    network: Network
-    ops: Backend
-    rng: np.random.Generator
-    settings: CondenseSettings
-
-    def batch(self) -> tuple[Array, Array]:
-        """Draw a batch of real samples."""
-        drawn = self.rng.integers(self.x.shape[0], size=self.settings.batch)
-        x = network_input(
-            self.ops.asarray(self.x[drawn]), self.assembly.shape, self.assembly.layout
-        )
-        return x, self.ops.asarray(self.y[drawn])
-
-    def terms(
-        self,
-        after: Pair,
-        factors: Tensors,
-        parameters: Tensors,  # noqa: ARG002 - Eq. 1 has no use for the head
-        before: Pair,
-    ) -> tuple[Array, Tensors]:
-        """Return the loss and its three parts, unweighted."""
-        s = self.settings
-        parts = {
-            "performance": performance_matching(*before, *after, s.ridge) / s.batch,
-            "skew": skewness(factors["s"]),
-            "ortho": orthogonality(*self.assembly.stacked_bases(factors), centred=s.centred),
-        }
-        return parts["performance"] + parts["skew"] * s.skew + parts["ortho"] * s.ortho, parts
+__all__ = ["condense"]
 
 
 def condense(
@@ -176,7 +125,7 @@ def condense(
     SlimmableDataset(classes=3, components=4, samples=12, shape=(8,), dtype=float64)
     """
     settings = chosen(CONDENSE, preset, CondenseSettings, steps=steps, width=width)
-    watch = Watch(progress, history, checkpoint, checkpoint_interval)
+    monitor = Monitor(progress, history, checkpoint, checkpoint_interval)
     ipc = whole_number("ipc", ipc, at_least=1)
     source = as_array(x, "x")
     axes = tuple(int(n) for n in source.shape[1:])
@@ -191,31 +140,12 @@ def condense(
     start = start.with_factors(*(like(v, source) for v in start.factors))
     if settings.steps == 0:
         return start
-    ops = resolve(backend, source, device)
-    dtype, settings = computed_in(dtype, start, ops), suited(settings, ops)
-    real, rows = real.astype(dtype), centred_one_hot(classes, start.classes).astype(dtype)
-    with ops.session():
-        architecture = network_for(network, start, settings.pool, ops)
-
-    def objective(assembly: Assembly) -> RealMatching:
-        return RealMatching(real, rows, assembly, architecture, ops, rng, settings)
-
-    def identity() -> str:
-        arguments = f"condense {ipc} {seed} {settings} {ops.name} {ops.device} {dtype}"
-        return digest_of(start, architecture, arguments, real=real, classes=classes)
-
-    return fit(
-        start,
-        objective,
-        architecture,
-        settings,
-        ops,
-        dtype,
-        rng,
-        watch,
-        identity,
-        f"condense to {ipc}",
-    )
+    compute = Compute.chosen(start.u, backend, device, dtype)
+    settings = replace(settings, ridge=compute.safe_ridge(settings.ridge))
+    rows = centred_one_hot(classes, start.label_entries)
+    plan = condensing_plan(start, (real, rows), network, settings, compute, rng)
+    digest = identity(compute, plan.network, start, "condense", ipc, seed, settings, real, classes)
+    return run(plan, monitor, digest, f"condense to {ipc}").data
 
 
 def _start(

@@ -16,7 +16,7 @@ from slimdc.evaluation import evaluate
 from slimdc.parameterization import SlimmableDataset
 from slimdc.settings import EvaluationSettings
 from slimdc.slimming import slim
-from slimdc.training.monitor import Report
+from slimdc.training.progress import Report
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from slimdc._array import as_array, dtype_name, to_numpy
 from slimdc._checks import whole_number
 from slimdc._inputs import Openable, open_real, open_set
-from slimdc.backend import Array, Backend, Groups, Tensors, resolve
-from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError, SlimdcWarning
-from slimdc.networks import Network, fresh, observed, predict, squared_error
-from slimdc.parameterization import SlimmableDataset
-from slimdc.parameterization.factors import computed_in, network_for, network_input, samples_on
-from slimdc.parameterization.preprocessing import Preprocessing
+from slimdc.backend import Backend, Compute
+from slimdc.errors import InvalidValueError, SlimdcWarning
+from slimdc.learning import TrainedNetwork, chosen_settings, generators_of, steps_for
+from slimdc.networks import Network, fresh, network_for
+from slimdc.parameterization import Preprocessing, SlimmableDataset
+from slimdc.parameterization.factors import samples_on
 from slimdc.settings import EvaluationSettings
-from slimdc.training.monitor import Progress, reporting
-from slimdc.training.optimizers import Adam, Pace, cosine
+from slimdc.training.network_training import NetworkTraining
+from slimdc.training.progress import Progress, reporting
 
-# FRePo's numbers of steps, by number of training samples; between them, see `steps_for`.
-STEPS = ((10, 1_000), (100, 2_000), (500, 5_000), (1_000, 10_000), (2_000, 40_000))
-
-TEST_BATCH = 500
-
-_ADAM = Adam()
+__all__ = ["Evaluation", "evaluate"]
 
 
 @dataclass(frozen=True)
@@ -67,22 +59,6 @@ class Evaluation:
         if count == 1:
             return f"{self.mean:.2f} % (1 network, {self.steps} steps)"
         return f"{self.mean:.2f} ± {self.std:.2f} % ({count} networks, {self.steps} steps)"
-
-
-def steps_for(samples: int) -> int:
-    """Give the number of training steps for a set of that many samples.
-
-    FRePo's numbers are kept where it gives one: 10 samples 1,000 steps, 100 samples 2,000, 500
-    samples 5,000, 1,000 samples 10,000, 2,000 samples 40,000. Between them the logarithm of steps
-    is linear in that of samples; below and above, the first and the last number hold.
-
-    Examples
-    --------
-    >>> [steps_for(n) for n in (1, 10, 50, 100, 500, 10_000)]
-    [1000, 1000, 1623, 2000, 5000, 40000]
-    """
-    known, steps = (np.log([pair[i] for pair in STEPS]) for i in (0, 1))
-    return round(math.exp(np.interp(math.log(samples), known, steps)))
 
 
 def evaluate(
@@ -161,42 +137,43 @@ def evaluate(
     >>> evaluate((x[:20], y[:20]), x[20:], y[20:], repeats=2, steps=100, width=16).steps
     100
     """
-    opened = open_set(data)
-    chosen = EvaluationSettings() if settings is None else settings
-    if not isinstance(chosen, EvaluationSettings):
-        raise InvalidTypeError("settings", repr(settings), "EvaluationSettings")
-    if width is not None:
-        chosen = replace(chosen, width=whole_number("width", width, at_least=1))
+    judged = open_set(data)
+    chosen = chosen_settings(settings, width)
     count = whole_number("repeats", repeats, at_least=1)
-    steps = steps_for(len(opened)) if steps is None else whole_number("steps", steps, at_least=1)
-    seed = whole_number("seed", seed, at_least=0)
-    space = Preprocessing() if preprocessed else opened.preprocessing
-    x_real, classes = open_real(x_test, y_test, opened.shape, opened.layout, space, "_test")
-    if classes.max() >= opened.label_entries:
+    steps = steps_for(len(judged)) if steps is None else whole_number("steps", steps, at_least=1)
+    rng, batches = generators_of(seed)
+    x_real, classes = _test_data(x_test, y_test, judged, preprocessed)
+    compute = Compute.chosen(judged.u, backend, device, dtype)
+    with compute.session(), reporting(progress, "evaluate") as report:
+        architecture = network_for(network, judged, chosen, compute)
+        training = NetworkTraining(architecture, compute, chosen, steps)
+        pair = samples_on(compute, judged)
+        accuracies: list[float] = []
+        for _ in range(count):
+            start = fresh(architecture, compute.backend, rng, compute.dtype)
+            trained = TrainedNetwork(
+                architecture, training.train(start, pair, batches), compute, judged.description
+            )
+            hits = trained.scores(x_real).argmax(axis=1) == classes
+            accuracies.append(100.0 * float(np.mean(hits)))
+            report(len(accuracies), count, {"accuracy": accuracies[-1]})
+    return Evaluation(tuple(accuracies), steps)
+
+
+def _test_data(
+    x_test: Any, y_test: Any, data: SlimmableDataset, preprocessed: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read test data into the space of the set, and warn where they seem to be of another."""
+    space = Preprocessing() if preprocessed else data.preprocessing
+    x, classes = open_real(x_test, y_test, data.shape, data.layout, space, "_test")
+    if classes.max() >= data.label_entries:
         raise InvalidValueError(
             "y_test",
             f"class {classes.max()}",
-            f"classes below {opened.label_entries}, the set's label entries",
+            f"classes below {data.label_entries}, the label entries of the set",
         )
-    _warn_of_another_space(x_test, x_real, opened, preprocessed)
-    ops = resolve(backend, opened.u, device)
-    dtype = computed_in(dtype, opened, ops)
-    x_real = x_real.astype(dtype)
-    with ops.session():
-        architecture = network_for(network, opened, chosen, ops)
-    # Batches have a generator of their own: they do not change which networks are drawn.
-    rng, batches = np.random.default_rng(seed), np.random.default_rng([seed, 1])
-    accuracies: list[float] = []
-    with ops.session(), reporting(progress, "evaluate") as report:
-        x, y = samples_on(ops, opened, dtype)
-        step = _step(architecture, ops)
-        for _ in range(count):
-            parameters = fresh(architecture, ops, rng, dtype)
-            parameters = _train(step, parameters, ops, batches, x, y, steps, chosen)
-            predicted = _classify(architecture, ops, parameters, x_real, opened)
-            accuracies.append(100.0 * float(np.mean(predicted == classes)))
-            report(len(accuracies), count, {"accuracy": accuracies[-1]})
-    return Evaluation(tuple(accuracies), steps)
+    _warn_of_another_space(x_test, x, data, preprocessed)
+    return x, classes
 
 
 def _warn_of_another_space(
@@ -214,66 +191,3 @@ def _warn_of_another_space(
             SlimdcWarning,
             stacklevel=3,
         )
-
-
-def _step(network: Network, ops: Backend) -> Callable[..., tuple[Tensors, Tensors, Array]]:
-    """Compile a step of Adam once for all networks."""
-
-    def loss(variables: Groups, x: Array, y: Array) -> tuple[Tensors, Tensors]:
-        features, statistics = observed(network, ops, variables["network"], x)
-        error = squared_error(variables["network"], features, y)
-        return {"network": error}, statistics
-
-    gradients = ops.differentiate(loss)
-
-    def stepped(
-        parameters: Tensors, moments: Tensors, x: Array, y: Array, pace: Pace
-    ) -> tuple[Tensors, Tensors, Array]:
-        values, statistics, slopes = gradients({"network": parameters}, x, y)
-        learned, moments = _ADAM.moved(parameters, slopes["network"], moments, pace)
-        return learned | statistics, moments, values["network"]
-
-    return ops.compile(stepped)
-
-
-def _train(
-    step: Callable[..., tuple[Tensors, Tensors, Array]],
-    parameters: Tensors,
-    ops: Backend,
-    batches: np.random.Generator,
-    x: Array,
-    y: Array,
-    steps: int,
-    settings: EvaluationSettings,
-) -> Tensors:
-    moments = _ADAM.start(parameters)
-    samples = x.shape[0]
-    batch = min(samples, settings.batch)
-    warm_up = min(settings.warm_up, steps // 4)
-    xp = array_namespace(x)
-    order = np.arange(0)
-    for count in range(1, steps + 1):
-        part = (x, y)
-        if batch < samples:
-            # Every sample is seen once before any is seen again.
-            if order.size < batch:
-                order = np.concatenate([order, batches.permutation(samples)])
-            drawn, order = ops.asarray(order[:batch]), order[batch:]
-            part = (xp.take(x, drawn, axis=0), xp.take(y, drawn, axis=0))
-        rate = settings.rate * cosine(count, steps, floor=settings.rate_floor, warm_up=warm_up)
-        parameters, moments, value = step(parameters, moments, *part, _ADAM.pace(count, rate))
-    if not math.isfinite(float(ops.to_numpy(value))):
-        raise NumericalError("data", "a network whose loss is not finite", "a set to learn from")
-    return parameters
-
-
-def _classify(
-    network: Network, ops: Backend, parameters: Tensors, x: np.ndarray, data: SlimmableDataset
-) -> np.ndarray:
-    """Classes of samples in the set's space, by the largest prediction."""
-    predicted = []
-    for i in range(0, x.shape[0], TEST_BATCH):
-        part = network_input(ops.asarray(x[i : i + TEST_BATCH]), data.shape, data.layout)
-        scores = ops.to_numpy(predict(parameters, network.embed(ops, parameters, part)))
-        predicted.append(scores.argmax(axis=1))
-    return np.concatenate(predicted)

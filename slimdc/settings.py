@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-import numpy as np
-from array_api_compat import array_namespace
-
-from slimdc._array import widest_float
 from slimdc._checks import positive, whole_number
-from slimdc.backend import Backend
-from slimdc.errors import InvalidValueError, SlimdcWarning
+from slimdc.errors import InvalidValueError
 from slimdc.losses import Form, Weights
 from slimdc.networks import normalization
 from slimdc.networks.normalization import Norm
 
 Settings = TypeVar("Settings", "SlimSettings", "CondenseSettings")
-
-# Below this, kernels that are solved in float32 lose the gradient of Eq. 7: at 1e-6 it is noise.
-NARROW_RIDGE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -36,6 +27,8 @@ class PoolSettings:
         T', the number of steps after which a network is drawn anew.
     rate : float
         Adam's rate in the networks' own steps.
+    batch : int
+        Samples of such a step; a random part of a set that is larger.
     width : int
         Filters of the ConvNet's first block, or units of each of the MLP's layers.
     depth : int
@@ -52,12 +45,13 @@ class PoolSettings:
     size: int = 10
     lifetime: int = 100
     rate: float = 3e-4
+    batch: int = 1000
     width: int = 32
     depth: int = 3
     norm: Norm = "none"
 
     def __post_init__(self) -> None:
-        for name in ("size", "lifetime", "width", "depth"):
+        for name in ("size", "lifetime", "batch", "width", "depth"):
             whole_number(name, getattr(self, name), at_least=1)
         normalization.checked(self.norm)
         positive(rate=self.rate)
@@ -262,41 +256,3 @@ def chosen(
         width = whole_number("width", width, at_least=1)
         settings = replace(settings, pool=replace(settings.pool, width=width))
     return settings
-
-
-def suited(settings: Settings, ops: Backend) -> Settings:
-    """Raise a ridge that is too small for a backend without float64, with a warning.
-
-    Parameters
-    ----------
-    settings : settings
-        Of slimming or condensing.
-    ops : Backend
-        Where the run is to compute.
-
-    Returns
-    -------
-    settings
-        The same ones where the backend has float64, or the ridge is large enough without.
-
-    Warns
-    -----
-    SlimdcWarning
-        If the ridge is raised.
-
-    Examples
-    --------
-    >>> from slimdc import backend
-    >>> suited(SLIM["paper"], backend.get("numpy")).ridge
-    1e-06
-    """
-    xp = array_namespace(ops.asarray(np.zeros(0)))
-    if settings.ridge >= NARROW_RIDGE or widest_float(xp) == xp.float64:
-        return settings
-    warnings.warn(
-        f"ridge: found {settings.ridge:g}, expected at least {NARROW_RIDGE:g} where {ops.name} has "
-        f"no float64; {NARROW_RIDGE:g} is used",
-        SlimdcWarning,
-        stacklevel=3,
-    )
-    return replace(settings, ridge=NARROW_RIDGE)

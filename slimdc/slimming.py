@@ -2,71 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from slimdc._array import dtype_name, like
+from slimdc._array import like
 from slimdc._checks import whole_number
 from slimdc._inputs import Openable, open_set
-from slimdc.backend import Array, Backend, Tensors, resolve
+from slimdc.backend import Backend, Compute, resolve
 from slimdc.errors import InvalidValueError
-from slimdc.losses import first_order, infinity_order, orthogonality, skewness, weighted_sum
-from slimdc.networks import HEAD, Network
+from slimdc.methods.parameter_matching import slimming_plan
+from slimdc.networks import Network
 from slimdc.parameterization import SlimmableDataset
-from slimdc.parameterization.factors import Assembly, computed_in, network_for, samples_on
-from slimdc.settings import SLIM, SlimSettings, chosen, suited
-from slimdc.training.algorithm import Pair, Watch, fit
-from slimdc.training.checkpoint import Terms, digest_of
-from slimdc.training.monitor import Progress
+from slimdc.settings import SLIM, SlimSettings, chosen
+from slimdc.training.algorithm import run
+from slimdc.training.identity import identity
+from slimdc.training.monitor import Monitor, Terms
+from slimdc.training.progress import Progress
 
-
-@dataclass(frozen=True)
-class Matching:
-    """Eq. 13: the slimmed set is to train networks as the set before it does.
-
-    Parameters
-    ----------
-    x, y : array
-        The set before slimming: samples as networks take them, and labels.
-    assembly : Assembly
-        How the factors of the slimmed set are stacked.
-    network : Network
-        The pool's architecture.
-    ops : Backend
-        Where it lives.
-    settings : SlimSettings
-        Weights, form and ridge.
-    """
-
-    x: Array
-    y: Array
-    assembly: Assembly
-    network: Network
-    ops: Backend
-    settings: SlimSettings
-
-    def batch(self) -> tuple[Array, Array]:
-        """Give the whole set before slimming."""
-        return self.x, self.y
-
-    def terms(
-        self, after: Pair, factors: Tensors, parameters: Tensors, before: Pair
-    ) -> tuple[Array, Tensors]:
-        """Return Eq. 13 and its four parts, unweighted."""
-        pair = (*after, *before)
-        form, ridge = self.settings.form, self.settings.ridge
-        parts = {
-            "first": first_order(*pair, parameters[HEAD], form),
-            "infinity": infinity_order(*pair, ridge, form),
-            "skew": skewness(factors["s"]),
-            "ortho": orthogonality(
-                *self.assembly.stacked_bases(factors), centred=self.settings.centred
-            ),
-        }
-        return weighted_sum(parts, self.settings.weights), parts
+__all__ = ["matched", "slim"]
 
 
 def slim(
@@ -173,9 +129,9 @@ def slim(
     """
     before = open_set(data)
     rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
-    watch = Watch(progress, history, checkpoint, checkpoint_interval)
+    monitor = Monitor(progress, history, checkpoint, checkpoint_interval)
     settings = chosen(SLIM, preset, SlimSettings, steps=steps, width=width)
-    after = before.truncate(k)
+    after = before.truncate(k)  # Algorithm 1, line 1
     if samples == "match":
         after = matched(after)
     elif samples != "keep":
@@ -185,38 +141,35 @@ def slim(
         if backend != "auto" or device is not None:
             resolve(backend, before.u, device)
         return after
-    ops = resolve(backend, before.u, device)
-    dtype, settings = computed_in(dtype, before, ops), suited(settings, ops)
-    with ops.session():
-        x, y = samples_on(ops, before, dtype)
-        architecture = network_for(network, before, settings.pool, ops)
-
-    def objective(assembly: Assembly) -> Matching:
-        return Matching(x, y, assembly, architecture, ops, settings)
-
-    def identity() -> str:
-        arguments = f"slim {k} {samples} {seed} {settings} {ops.name} {ops.device} {dtype}"
-        return digest_of(before, architecture, arguments)
-
-    title = f"slim to {k}"
-    return fit(after, objective, architecture, settings, ops, dtype, rng, watch, identity, title)
+    compute = Compute.chosen(before.u, backend, device, dtype)
+    settings = replace(settings, ridge=compute.safe_ridge(settings.ridge))
+    plan = slimming_plan(before, after, network, settings, compute, rng)
+    digest = identity(compute, plan.network, before, "slim", int(k), samples, seed, settings)
+    return run(plan, monitor, digest, f"slim to {k}").data
 
 
 def matched(data: SlimmableDataset) -> SlimmableDataset:
-    """Give a set as many samples as components: U = I."""
+    """Give a set as many samples as components: U = I.
+
+    Parameters
+    ----------
+    data : SlimmableDataset
+        Any set.
+
+    Returns
+    -------
+    SlimmableDataset
+        Its samples are the rows of ΣV.
+
+    Examples
+    --------
+    >>> data = SlimmableDataset.from_arrays(np.eye(6), [0, 0, 0, 1, 1, 1]).truncate(1)
+    >>> len(data), len(matched(data))
+    (6, 2)
+    """
     width = data.components_per_class
     held = data.components[: data.u.shape[0]]
-    u = np.stack([np.diag(np.arange(width) < k) for k in held]).astype(dtype_name(data.u))
-    return SlimmableDataset.from_factors(
-        like(u, data.u),
-        data.s,
-        data.vx,
-        data.vy,
-        shape=data.shape,
-        layout=data.layout,
-        preprocessing=data.preprocessing,
-        labels=data.labels,
-        samples=data.components,
-        components=data.components,
-        dtype=data.dtype,
-    )
+    u = np.stack([np.diag(np.arange(width) < k) for k in held]).astype(data.factor_dtype)
+    factors = data.factors._replace(u=like(u, data.u))
+    known = replace(data.description, samples=data.components)
+    return SlimmableDataset.from_description(factors, known)

@@ -19,7 +19,6 @@ from slimdc.errors import InvalidValueError, MissingBackendError, SlimdcWarning
 from slimdc.networks import ConvNet, squared_error
 from slimdc.networks.normalization import NORMS, Norm
 from slimdc.settings import CondenseSettings, EvaluationSettings, PoolSettings, SlimSettings
-from slimdc.training import sources as pool
 from slimdc_backends import cores
 from slimdc_backends.numpy import NumpyBackend
 
@@ -157,14 +156,11 @@ def test_a_third_partys_backend_conforms_on_another_device(check: str) -> None:
 
 @pytest.mark.usefixtures("third_party")
 @pytest.mark.parametrize("norm", NORMS)
-def test_shared_code_makes_every_array_on_the_backends_device(
-    norm: Norm, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shared_code_makes_every_array_on_the_backends_device(norm: Norm) -> None:
     """Arrays of array-api-strict refuse those of another of its devices."""
-    monkeypatch.setattr(pool, "NETWORK_BATCH", 5)
     rng = np.random.default_rng(0)
     pair = rng.standard_normal((9, 4, 4)), np.array([0, 0, 0, 0, 0, 1, 1, 1, 1])
-    networks = PoolSettings(size=1, lifetime=2, width=2, depth=2, norm=norm)
+    networks = PoolSettings(size=1, lifetime=2, batch=5, width=2, depth=2, norm=norm)
     few = SlimSettings(steps=3, centred=True, pool=networks)
     judged = EvaluationSettings(width=2, depth=2, batch=4, norm=norm)
     runs = []

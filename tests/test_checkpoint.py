@@ -6,7 +6,6 @@ import pytest
 import slimdc
 from slimdc.errors import FileError, InvalidValueError
 from slimdc.networks import MLP
-from slimdc.training.checkpoint import digest_of
 
 FACTORS = ("u", "s", "vx", "vy")
 
@@ -142,27 +141,6 @@ def test_runs_in_a_callers_own_network_resume(pair, tmp_path):
     assert equal(slim(pair, network=Own(8), checkpoint=tmp_path / "run"), expected)
     with pytest.raises(InvalidValueError, match=r"^checkpoint: found"):
         slim(pair, network=Own(9), checkpoint=tmp_path / "run")
-
-
-def test_digest_tells_runs_from_each_other():
-    rng = np.random.default_rng(0)
-    images, y = rng.standard_normal((6, 4, 4, 4)), np.arange(6) % 2
-
-    def digest(arguments="a", network=None, extra=0, **options):
-        data = slimdc.SlimmableDataset.from_arrays(images, y, **options)
-        return digest_of(data, network or MLP(64, 2), arguments, extra=np.array(extra))
-
-    digests = [
-        digest(),
-        digest("b"),
-        digest(network=MLP(64, 2, width=9)),
-        digest(extra=1),
-        digest(layout="channels_first"),
-        digest(layout="flat"),
-        digest(preprocessing=slimdc.Preprocessing(0.5, 2.0)),
-    ]
-    assert len(set(digests)) == len(digests)
-    assert digest() == digests[0]
 
 
 def test_history_keeps_what_an_interrupted_run_had(pair):

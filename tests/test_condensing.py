@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import slimdc
-from slimdc import evaluation
+from slimdc import evaluation, learning
 from slimdc.errors import InvalidTypeError, InvalidValueError, SlimdcError, SlimdcWarning
 from slimdc.networks import MLP
 
@@ -158,8 +158,8 @@ def test_minibatches_see_every_sample(real):
 
 def test_steps_follow_frepo_and_never_fall():
     known = {10: 1000, 100: 2000, 500: 5000, 1000: 10000, 2000: 40000}
-    assert {n: evaluation.steps_for(n) for n in known} == known
-    rule = [evaluation.steps_for(n) for n in range(1, 3000, 7)]
+    assert {n: learning.steps_for(n) for n in known} == known
+    rule = [learning.steps_for(n) for n in range(1, 3000, 7)]
     assert rule == sorted(rule)
 
 

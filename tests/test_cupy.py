@@ -19,14 +19,12 @@ from differences import relative
 
 import slimdc
 from slimdc import backend, cli, testing
-from slimdc.backend import Backend, Tensors, value_and_grad
+from slimdc.backend import Backend, Compute, Tensors, value_and_grad
 from slimdc.errors import InvalidValueError, MissingBackendError, NumericalError
+from slimdc.methods.parameter_matching import slimming_plan
 from slimdc.networks import Norm
-from slimdc.parameterization.factors import Assembly, factors_on, network_for, samples_on
 from slimdc.settings import PoolSettings, SlimSettings
-from slimdc.slimming import Matching
-from slimdc.training.algorithm import Schedule, Trainer
-from slimdc.training.sources import NetworkPool
+from slimdc.training.algorithm import Algorithm
 from slimdc_backends.numpy import NumpyBackend
 
 CHECKS = [name for name in testing.__all__ if name.startswith("check_") and name != "check_backend"]
@@ -154,24 +152,20 @@ class SealedBackend(NumpyBackend):
         return out
 
 
-def trainer_of(ops: Backend, norm: Norm = "none", classes: tuple[int, ...] = (3, 5)) -> Trainer:
+def trainer_of(ops: Backend, norm: Norm = "none", classes: tuple[int, ...] = (3, 5)) -> Algorithm:
     """Start slimming a small set of images of classes of those sizes."""
     y = np.repeat(np.arange(len(classes)), classes)
     x = np.random.default_rng(0).standard_normal((y.size, 8, 8, 1)).astype(np.float32)
     before = slimdc.SlimmableDataset.from_arrays(x, y)
     after = before.truncate(2)
-    settings = SlimSettings(pool=PoolSettings(size=2, lifetime=3, width=4, depth=2, norm=norm))
-    with ops.session():
-        samples = samples_on(ops, before, "float32")
-        network = network_for("auto", before, settings.pool, ops)
-    pool = NetworkPool(network, ops, np.random.default_rng(0), settings.pool, "float32")
-    assembly = Assembly.of(after, ops)
-    objective = Matching(*samples, assembly, network, ops, settings)
-    factors = factors_on(ops, after, "float32")
-    return Trainer(factors, assembly, objective, [pool], Schedule(9, 1e-2, 0.1), ops)
+    pool = PoolSettings(size=2, lifetime=3, width=4, depth=2, norm=norm)
+    settings = SlimSettings(steps=9, pool=pool)
+    compute = Compute(ops, "float32")
+    plan = slimming_plan(before, after, "auto", settings, compute, np.random.default_rng(0))
+    return Algorithm(plan, [plan.networks(plan.rng)])
 
 
-def few_steps(ops: Backend, trainer: Trainer, count: int = 6) -> list[Tensors]:
+def few_steps(ops: Backend, trainer: Algorithm, count: int = 6) -> list[Tensors]:
     with ops.session():
         return [trainer.step() for _ in range(count)]
 
@@ -194,10 +188,10 @@ def test_a_step_reads_no_value(
     # Their results depend on values in shape, or they are computed by masks.
     for name in ("clip", "nonzero", "unique_all", "unique_values"):
         monkeypatch.setattr(array_api_compat.numpy, name, Sealed._refuse)
-    assert isinstance(trainer.factors["vx"], Sealed)
+    assert isinstance(trainer.tensors["vx"], Sealed)
     terms = few_steps(ops, trainer, 4)
     assert isinstance(terms[0]["infinity"], Sealed)
-    assert isinstance(trainer.factors["vx"], Sealed)
+    assert isinstance(trainer.tensors["vx"], Sealed)
     assert np.isfinite(ops.to_numpy(terms[-1]["infinity"]))
 
 

@@ -286,14 +286,14 @@ X64 = """
 import numpy as np
 import slimdc
 from slimdc import backend, testing
-from slimdc.settings import SLIM, suited
+from slimdc.settings import SLIM
 import jax
 
 second = jax.devices("cpu")[1]
 with jax.default_device(second):
     assert backend.get("jax").device == "cpu:1"
 ops = backend.get("jax", str(second))
-assert suited(SLIM["paper"], ops).ridge == 1e-6
+assert backend.Compute(ops, "float64").safe_ridge(SLIM["paper"].ridge) == 1e-6
 testing.check_gradients(ops)
 rng = np.random.default_rng(0)
 x, y = rng.standard_normal((12, 8, 8)), np.arange(12) % 3

@@ -14,11 +14,12 @@ from conftest import Space, library
 from differences import central_differences, relative
 
 from slimdc import backend, datasets, losses
-from slimdc.backend import value_and_grad
+from slimdc.backend import Compute, value_and_grad
 from slimdc.losses import Form, Weights
 from slimdc.networks import ConvNet
 from slimdc.parameterization import SlimmableDataset, reconstruct
-from slimdc.parameterization.factors import Assembly, factors_of
+from slimdc.parameterization.factors import FactorParameterization
+from slimdc.parameterization.units import Units
 from slimdc_backends.tape import Tape, raw
 
 FORMS: tuple[Form, ...] = ("printed", "relative")
@@ -381,12 +382,14 @@ def test_eq_7_has_a_gradient_in_float32(name: str, k: int, source: str) -> None:
             factors: dict[str, Any],
             parameters: Any = parameters,
             ops: Any = ops,
+            dtype: str = dtype,
         ) -> Any:
-            x, y = Assembly.of(held, ops).samples(factors)
+            whole = FactorParameterization(held, Compute(ops, dtype), Units(0, 0))
+            x, y = whole.samples(factors)
             return network.embed(ops, parameters, x), y
 
         whole, part = (
-            {of: ops.asarray(x.astype(dtype)) for of, x in factors_of(held).items()}
+            {of: ops.asarray(x.astype(dtype)) for of, x in held.host_factors()._asdict().items()}
             for held in (data, small)
         )
         before = embedded(data, whole)

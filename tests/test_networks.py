@@ -10,7 +10,7 @@ from conftest import library
 from differences import central_differences, relative
 
 from slimdc import backend
-from slimdc.backend import Backend, value_and_grad
+from slimdc.backend import Backend, Compute, value_and_grad
 from slimdc.errors import InvalidValueError
 from slimdc.networks import HEAD, HEAD_BIAS, MLP, ConvNet, Network, build, predict, squared_error
 from slimdc.settings import PoolSettings
@@ -104,7 +104,9 @@ def test_backends_draw_the_same_bits(dtype: str) -> None:
     library("torch")
     network = ConvNet((8, 8, 1), 3, width=4, depth=2)
     pools = [
-        NetworkPool(network, backend.get(name), np.random.default_rng(5), PoolSettings(3), dtype)
+        NetworkPool(
+            network, Compute(backend.get(name), dtype), np.random.default_rng(5), PoolSettings(3)
+        )
         for name in ("numpy", "torch")
     ]
     states = [pool.state() for pool in pools]

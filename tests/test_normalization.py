@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from conftest import library
 from differences import relative
 
 import slimdc
-from slimdc import backend, evaluation
-from slimdc.backend import Backend, value_and_grad
+from slimdc import backend, learning
+from slimdc.backend import Backend, Compute, value_and_grad
 from slimdc.errors import InvalidValueError
+from slimdc.methods.parameter_matching import slimming_plan
 from slimdc.networks import (
     MLP,
     ConvNet,
@@ -24,11 +26,8 @@ from slimdc.networks import (
     squared_error,
 )
 from slimdc.networks.normalization import Norm
-from slimdc.parameterization.factors import Assembly, factors_on
 from slimdc.settings import EvaluationSettings, PoolSettings, SlimSettings
-from slimdc.slimming import Matching
-from slimdc.training.algorithm import Schedule, Trainer
-from slimdc.training.sources import NetworkPool
+from slimdc.training.algorithm import Algorithm
 
 FACTORS = ("u", "s", "vx", "vy")
 NORMALISED: tuple[Norm, ...] = ("instance", "batch")
@@ -170,14 +169,18 @@ def settings_of(norm: Norm, steps: int = 4) -> SlimSettings:
     return SlimSettings(steps=steps, pool=networks)
 
 
-def trainer_of(ops: Backend, settings: SlimSettings) -> Trainer:
+def trainer_of(ops: Backend, settings: SlimSettings) -> Algorithm:
     data = images()
     network = ConvNet((8, 8, 1), 3, settings.pool.width, settings.pool.depth, settings.pool.norm)
-    assembly, factors = Assembly.of(data, ops), factors_on(ops, data.truncate(2), "float64")
-    x, y = assembly.samples(factors_on(ops, data, "float64"))
-    pool = NetworkPool(network, ops, np.random.default_rng(0), settings.pool, "float64")
-    objective = Matching(x, y, assembly, network, ops, settings)
-    return Trainer(factors, assembly, objective, [pool], Schedule(9, 1e-2, 0.1), ops)
+    plan = slimming_plan(
+        data,
+        data.truncate(2),
+        network,
+        replace(settings, steps=9),
+        Compute(ops, "float64"),
+        np.random.default_rng(0),
+    )
+    return Algorithm(plan, [plan.networks(plan.rng)])
 
 
 def test_a_networks_own_step_alone_moves_its_running_statistics() -> None:
@@ -185,8 +188,8 @@ def test_a_networks_own_step_alone_moves_its_running_statistics() -> None:
     network = ConvNet((8, 8, 1), 3, 4, 2, "batch")
     trainer = trainer_of(ops, settings)
     for _ in range(4):
-        before, factors = trainer.state(), trainer.factors
-        samples = trainer._assembly.samples(factors)[0]
+        before, tensors = trainer.state(), trainer.tensors
+        samples = trainer._plan.parameterization.samples(tensors)[0]
         trainer.step()
         after = trainer.state()
         moved = set()
@@ -239,7 +242,7 @@ def test_evaluation_normalises_batches_and_classifies_by_running_statistics(
     library("torch")
     assert accuracies(backend="torch") == pytest.approx(found, abs=5)
     # One at a time, or all of a class together: running statistics do not see the difference.
-    monkeypatch.setattr(evaluation, "TEST_BATCH", 1)
+    monkeypatch.setattr(learning, "TEST_BATCH", 1)
     assert accuracies() == found
 
 

@@ -10,7 +10,8 @@ import pytest
 from conftest import Space, library
 from differences import relative
 
-from slimdc.training.optimizers import Adam, Lamb, cosine, retract, tangent
+from slimdc.parameterization.stiefel import retract, tangent
+from slimdc.training.optimizers import Adam, Lamb, cosine
 
 PARAMETERS = {"a": (3, 4), "b": (5,)}
 
@@ -27,7 +28,9 @@ def run(optimizer: Adam | Lamb, rates: list[float]) -> list[dict[str, np.ndarray
     path = []
     for count, rate in enumerate(rates, 1):
         gradients = draw(count, scale=10.0 ** (count - 3))
-        changes, state = optimizer.step(parameters, gradients, state, optimizer.pace(count, rate))
+        changes, state = optimizer.step(
+            parameters, gradients, state, optimizer.step_size(count, rate)
+        )
         parameters = {name: x + changes[name] for name, x in parameters.items()}
         path.append(parameters)
     return path
@@ -55,7 +58,7 @@ def test_adam_does_not_depend_on_the_scale_of_gradients() -> None:
     for scale in (1.0, 1e6):
         state, change = adam.start(w), {}
         for count in (1, 2, 3):
-            change, state = adam.step(w, draw(count, scale), state, adam.pace(count, 0.1))
+            change, state = adam.step(w, draw(count, scale), state, adam.step_size(count, 0.1))
         changes.append(change["a"])
     assert relative(changes[0], changes[1]) < 1e-12
 
@@ -66,8 +69,8 @@ def test_lamb_moves_each_tensor_by_a_fraction_of_its_norm() -> None:
     state, own = lamb.start(parameters), adam.start(parameters)
     for count in (1, 2, 3):
         gradients = draw(count, scale=10.0**count)
-        changes, state = lamb.step(parameters, gradients, state, lamb.pace(count, 0.01))
-        along, own = adam.step(parameters, gradients, own, adam.pace(count, 1.0))
+        changes, state = lamb.step(parameters, gradients, state, lamb.step_size(count, 0.01))
+        along, own = adam.step(parameters, gradients, own, adam.step_size(count, 1.0))
         for name, change in changes.items():
             norm = np.linalg.norm(change)
             assert norm == pytest.approx(0.01 * np.linalg.norm(parameters[name]), rel=1e-12)
@@ -80,15 +83,15 @@ def test_lamb_moves_a_zero_tensor_as_adam_does() -> None:
     w = {"a": np.zeros((3, 4))}
     gradients = {"a": draw(1)["a"]}
     lamb = Lamb()
-    changes, _ = lamb.step(w, gradients, lamb.start(w), lamb.pace(1, 0.01))
-    expected, _ = lamb.adam.step(w, gradients, lamb.adam.start(w), lamb.adam.pace(1, 0.01))
+    changes, _ = lamb.step(w, gradients, lamb.start(w), lamb.step_size(1, 0.01))
+    expected, _ = lamb.adam.step(w, gradients, lamb.adam.start(w), lamb.adam.step_size(1, 0.01))
     assert relative(changes["a"], expected["a"]) < 1e-14
 
 
 def test_lamb_stays_where_there_is_no_gradient() -> None:
     w = {"a": draw(0)["a"]}
     lamb = Lamb()
-    changes, _ = lamb.step(w, {"a": np.zeros((3, 4))}, lamb.start(w), lamb.pace(1, 0.01))
+    changes, _ = lamb.step(w, {"a": np.zeros((3, 4))}, lamb.start(w), lamb.step_size(1, 0.01))
     assert not changes["a"].any()
 
 
@@ -97,7 +100,7 @@ def test_steps_change_none_of_their_arguments() -> None:
         w, g = draw(0), draw(1)
         state = optimizer.start(w)
         before = [x.copy() for part in (w, g, state) for x in part.values()]
-        optimizer.step(w, g, state, optimizer.pace(1, 0.1))
+        optimizer.step(w, g, state, optimizer.step_size(1, 0.1))
         after = [x for part in (w, g, state) for x in part.values()]
         assert all(np.array_equal(x, y) for x, y in zip(before, after, strict=True))
 
@@ -110,7 +113,9 @@ def test_optimisers_run_in_every_namespace(space: Space) -> None:
         for count, rate in enumerate(rates, 1):
             raw = draw(count, scale=10.0 ** (count - 3))
             gradients = {name: space.array(x, "float32") for name, x in raw.items()}
-            changes, state = optimizer.step(held, gradients, state, optimizer.pace(count, rate))
+            changes, state = optimizer.step(
+                held, gradients, state, optimizer.step_size(count, rate)
+            )
             held = {name: x + changes[name] for name, x in held.items()}
         for name, x in run(optimizer, rates)[-1].items():
             assert space.dtype(held[name]) == "float32"

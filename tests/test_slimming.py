@@ -6,9 +6,11 @@ from threadpoolctl import threadpool_limits
 
 import slimdc
 from slimdc import backend, datasets, networks
+from slimdc.backend import Compute
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError, SlimdcWarning
 from slimdc.losses import infinity_order
-from slimdc.parameterization.factors import Assembly, factors_of, finished
+from slimdc.parameterization.factors import FactorParameterization, samples_on
+from slimdc.parameterization.units import Units
 from slimdc.settings import (
     SLIM,
     CondenseSettings,
@@ -55,7 +57,7 @@ def test_training_brings_heads_closer_on_networks_never_seen():
     distances = []
     for _ in range(3):
         parameters = {k: p.astype(np.float32) for k, p in network.draw(rng).items()}
-        pairs = [Assembly.of(s, ops).samples(factors_of(s)) for s in sets]
+        pairs = [samples_on(Compute(ops, "float32"), s) for s in sets]
         before, *after = [(network.embed(ops, parameters, x), y) for x, y in pairs]
         distances.append([float(infinity_order(*a, *before, 1e-3, "relative")) for a in after])
     free, trained = np.mean(distances, axis=0)
@@ -132,12 +134,12 @@ def test_unequal_classes_keep_what_they_hold():
 def test_networks_and_losses_see_no_padding():
     data = image_set((4, 5, 6), dtype=np.float64)
     ops = backend.get("numpy")
-    assembly, factors = Assembly.of(data, ops), factors_of(data)
-    x, y = assembly.samples(factors)
+    factors = FactorParameterization(data, Compute(ops, "float64"), Units(0, 0))
+    x, y = factors.samples(factors.start())
     expected_x, expected_y = data.arrays()
     np.testing.assert_allclose(x, expected_x, atol=1e-12)
     np.testing.assert_allclose(y, expected_y, atol=1e-12)
-    vx, vy = assembly.stacked_bases(factors)
+    vx, vy = factors.bases(factors.start())
     held = [data.vx[c, :k] for c, k in enumerate(data.components)]
     np.testing.assert_array_equal(vx, np.concatenate(held))
     assert vy.shape == (15, 3)
@@ -269,7 +271,10 @@ def test_the_last_retraction_keeps_every_bit_with_any_number_of_threads():
     found = []
     for threads in (1, 2):
         with threadpool_limits(threads, user_api="blas"):
-            found.append(finished(factors_of(data), data, backend.get("numpy")))
+            factors = FactorParameterization(
+                data, Compute(backend.get("numpy"), "float32"), Units(0, 0)
+            )
+            found.append(factors.finish(factors.start()))
     assert equal(*found)
 
 

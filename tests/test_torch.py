@@ -19,7 +19,6 @@ from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.losses import infinity_order
 from slimdc.networks import ConvNet
 from slimdc.settings import PoolSettings, SlimSettings
-from slimdc.training import sources as pool
 
 FACTORS = ("u", "s", "vx", "vy")
 
@@ -48,14 +47,11 @@ def traced(torch: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 )
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:`torch._prims_common.check` is deprecated:FutureWarning")
-def test_compiled_steps_are_the_eager_ones_and_traced_once(
-    traced: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compiled_steps_are_the_eager_ones_and_traced_once(traced: list[Any]) -> None:
     """While the rate, the networks, their ages and the samples that they learn from change."""
-    monkeypatch.setattr(pool, "NETWORK_BATCH", 5)
     rng = np.random.default_rng(0)
     pair = rng.standard_normal((6, 4, 4)), np.arange(6) % 2
-    networks = PoolSettings(size=2, lifetime=2, width=2, depth=1)
+    networks = PoolSettings(size=2, lifetime=2, batch=5, width=2, depth=1)
     options: dict[str, Any] = {"preset": SlimSettings(steps=5, pool=networks)}
     histories: list[list[dict[str, float]]] = [[], []]
     eager, compiled = (

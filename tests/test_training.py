@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,14 @@ from conftest import library
 from differences import relative
 
 import slimdc
-from slimdc.backend import Array
+from slimdc.backend import Array, Compute
 from slimdc.losses import Weights
+from slimdc.methods.parameter_matching import slimming_plan
 from slimdc.networks import HEAD, HEAD_BIAS, ConvNet
 from slimdc.networks.normalization import Norm
-from slimdc.parameterization.factors import Assembly, factors_on
 from slimdc.parameterization.labels import centred_one_hot
 from slimdc.settings import CondenseSettings, PoolSettings, SlimSettings
-from slimdc.slimming import Matching
-from slimdc.training import sources as pool
-from slimdc.training.algorithm import Schedule, Trainer
-from slimdc.training.sources import NetworkPool
+from slimdc.training.algorithm import Algorithm
 from slimdc_backends.numpy import NumpyBackend
 from slimdc_backends.tape import raw
 
@@ -53,13 +51,13 @@ def settings_of(norm: Norm = "none") -> PoolSettings:
     return PoolSettings(size=2, lifetime=3, rate=1e-2, width=2, depth=DEPTH, norm=norm)
 
 
-def trainer_of(ops: Spy, data: slimdc.SlimmableDataset, k: int, network: ConvNet) -> Trainer:
-    settings = SlimSettings(pool=settings_of())
-    assembly, factors = Assembly.of(data, ops), factors_on(ops, data.truncate(k), "float64")
-    x, y = assembly.samples(factors_on(ops, data, "float64"))
-    networks = NetworkPool(network, ops, np.random.default_rng(0), settings.pool, "float64")
-    objective = Matching(x, y, assembly, network, ops, settings)
-    return Trainer(factors, assembly, objective, [networks], Schedule(9, 1e-2, 0.1), ops)
+def trainer_of(
+    ops: Spy, data: slimdc.SlimmableDataset, network: ConvNet, batch: int = 1000
+) -> Algorithm:
+    settings = SlimSettings(steps=9, pool=replace(settings_of(), batch=batch))
+    compute, rng = Compute(ops, "float64"), np.random.default_rng(0)
+    plan = slimming_plan(data, data.truncate(2), network, settings, compute, rng)
+    return Algorithm(plan, [plan.networks(plan.rng)])
 
 
 @pytest.mark.parametrize(
@@ -73,13 +71,11 @@ def trainer_of(ops: Spy, data: slimdc.SlimmableDataset, k: int, network: ConvNet
         ("batch", 5, [12, 12, 5]),
     ],
 )
-def test_a_step_embeds_no_more_than_it_must(
-    norm: Norm, at_most: int, embedded: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_step_embeds_no_more_than_it_must(norm: Norm, at_most: int, embedded: list[int]) -> None:
     """The set before and the set after: the network's own step takes the latter's features."""
-    monkeypatch.setattr(pool, "NETWORK_BATCH", at_most)
     ops = Spy()
-    trainer = trainer_of(ops, images(), 2, ConvNet((8, 8, 1), 3, 2, DEPTH, norm))
+    network = ConvNet((8, 8, 1), 3, 2, DEPTH, norm)
+    trainer = trainer_of(ops, images(), network, batch=at_most)
     for _ in range(4):
         ops.seen.clear()
         trainer.step()
@@ -90,11 +86,11 @@ def test_a_step_embeds_no_more_than_it_must(
 
 def test_a_network_learns_from_a_thousand_distinct_samples() -> None:
     ops, data = Spy(), images(1003, side=4, classes=1)
-    trainer = trainer_of(ops, data, 2, ConvNet((4, 4, 1), 1, 1, 1))
+    trainer = trainer_of(ops, data, ConvNet((4, 4, 1), 1, 1, 1))
     drawn = []
     for _ in range(2):
         ops.seen.clear()
-        x, _ = trainer._assembly.samples(trainer.factors)
+        x, _ = trainer._plan.parameterization.samples(trainer.tensors)
         trainer.step()
         before, after, own = ops.seen
         assert before.shape[0] == after.shape[0] == 1003
@@ -131,10 +127,7 @@ def compare(
     ("norm", "at_most"), [("none", 1000), ("none", 7), ("instance", 1000), ("batch", 7)]
 )
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
-def test_steps_are_those_of_algorithm_1(
-    norm: Norm, at_most: int, backend: str, plain: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pool, "NETWORK_BATCH", at_most)
+def test_steps_are_those_of_algorithm_1(norm: Norm, at_most: int, backend: str, plain: Any) -> None:
     data, weights = images(), {"first": 0.7, "infinity": 1.3, "skew": 0.2, "ortho": 0.01}
     settings = SlimSettings(
         steps=5,
@@ -142,7 +135,7 @@ def test_steps_are_those_of_algorithm_1(
         rate_floor=0.2,
         weights=Weights(**weights),
         ridge=0.01,
-        pool=settings_of(norm),
+        pool=replace(settings_of(norm), batch=at_most),
     )
     history: list[dict[str, float]] = []
     small = slimdc.slim(data, 2, seed=3, preset=settings, backend=backend, history=history)

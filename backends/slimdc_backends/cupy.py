@@ -53,6 +53,7 @@ class CupyBackend:
         self._device = _found(device)
         self.device = f"cuda:{self._device.id}"
         self.tf32 = tf32
+        self.options = {"tf32": tf32}
         if tf32 and int(self._device.compute_capability) < _TF32_SINCE:
             expected = f"False on {self.device}, which is older than Ampere"
             raise InvalidValueError("tf32", "True", expected)

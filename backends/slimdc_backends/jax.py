@@ -40,6 +40,7 @@ class JaxBackend:
         self._device = _found(device)
         self.device = f"{self._device.platform}:{self._device.id}"
         self.ranks = JaxRanks(self._device.platform) if distributed else None
+        self.options = {"distributed": distributed}
 
     def asarray(self, host: np.ndarray) -> Array:
         """Copy a host array to the device; without x64, 64-bit numbers become 32-bit ones."""

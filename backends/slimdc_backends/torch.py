@@ -83,6 +83,7 @@ class TorchBackend:
         self.ranks = TorchRanks(self) if distributed else None
         self.compiled = compiled
         self.precision = precision
+        self.options = {"compiled": compiled, "precision": precision, "distributed": distributed}
         try:
             torch.empty(0, device=self.device)
         except (RuntimeError, AssertionError) as error:

@@ -1,5 +1,6 @@
 """Backends: what they supply, how one is found, and what those written here share."""
 
+from slimdc.backend.compute import Compute, Configured
 from slimdc.backend.differentiation import value_and_grad
 from slimdc.backend.process import SharedContext, one_blas_thread
 from slimdc.backend.protocol import (
@@ -21,6 +22,8 @@ __all__ = [
     "Array",
     "Backend",
     "BackendFactory",
+    "Compute",
+    "Configured",
     "Differentiated",
     "Explore",
     "Groups",

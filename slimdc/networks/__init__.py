@@ -14,7 +14,7 @@ from slimdc.networks.protocol import (
     predict,
     squared_error,
 )
-from slimdc.networks.registry import build, verified
+from slimdc.networks.registry import build, network_for, verified
 
 __all__ = [
     "HEAD",
@@ -28,6 +28,7 @@ __all__ = [
     "build",
     "fresh",
     "keeps_statistics",
+    "network_for",
     "observed",
     "predict",
     "squared_error",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
 
-from slimdc.backend import Backend
+from slimdc.backend import Backend, Compute
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.networks.convnet import ConvNet
 from slimdc.networks.mlp import MLP
 from slimdc.networks.normalization import Norm
 from slimdc.networks.protocol import Network, fresh, predict
+from slimdc.parameterization import SlimmableDataset
+from slimdc.parameterization.factors import network_input
 
 
 def build(
@@ -67,6 +71,72 @@ def build(
         f"{network!r} for samples of shape {shape}",
         "'auto', 'convnet' for images, 'mlp' for flat vectors, or a Network",
     )
+
+
+class NetworkSize(Protocol):
+    """The part of any settings that says how large a network is."""
+
+    @property
+    def width(self) -> int:
+        """Filters of the first block, or units of a layer."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """Blocks or layers."""
+        ...
+
+    @property
+    def norm(self) -> Norm:
+        """Normalisation of a ConvNet."""
+        ...
+
+
+def network_for(
+    network: str | Network, data: SlimmableDataset, size: NetworkSize, compute: Compute
+) -> Network:
+    """Make the network that a caller named for a set, or check the one that was given.
+
+    Parameters
+    ----------
+    network : {"auto", "convnet", "mlp"} or Network
+        As for `build`.
+    data : SlimmableDataset
+        The set whose samples it is to take.
+    size : NetworkSize
+        Of a network made here.
+    compute : Compute
+        Where it is tried on a sample.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        As `build` and `verified`.
+
+    Examples
+    --------
+    >>> from slimdc.settings import PoolSettings
+    >>> data = SlimmableDataset.from_arrays(np.eye(4), [0, 0, 1, 1])
+    >>> compute = Compute.chosen(data.u, "numpy", None, None)
+    >>> network_for("auto", data, PoolSettings(width=8), compute)
+    MLP(inputs=4, outputs=2, width=8, depth=3)
+    """
+    outputs = data.label_entries
+    made = build(
+        network,
+        data.shape,
+        data.layout,
+        outputs,
+        width=size.width,
+        depth=size.depth,
+        norm=size.norm,
+    )
+    sample = network_input(np.zeros((1, *data.shape), np.float32), data.description)
+    return verified(made, sample, outputs, compute.backend)
 
 
 def verified(network: object, x: npt.NDArray[np.floating], outputs: int, ops: Backend) -> Network:

@@ -309,6 +309,28 @@ class SlimmableDataset:
         """Right factors of the labels, shape (C, b, c): read-only (NumPy), or a copy."""
         return guarded(self._factors.vy)
 
+    def host_factors(self, dtype: str | None = None) -> Factors:
+        """Copy the factors to the host.
+
+        Parameters
+        ----------
+        dtype : {"float32", "float64"}, optional
+            Dtype of the copies; by default that of the factors.
+
+        Returns
+        -------
+        Factors
+            NumPy arrays of the caller's own.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> SlimmableDataset.from_arrays(np.eye(2), [0, 1]).host_factors("float32").s.dtype
+        dtype('float32')
+        """
+        host = (to_numpy(factor) for factor in self._factors)
+        return Factors(*(x if dtype is None else x.astype(dtype, copy=False) for x in host))
+
     @property
     def description(self) -> Description:
         """All that is known about the set beside its factors."""

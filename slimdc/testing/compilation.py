@@ -9,8 +9,9 @@ from array_api_compat import array_namespace
 
 from slimdc._array import dtype_name
 from slimdc.backend import Array, Backend, Tensors
+from slimdc.parameterization.stiefel import retract, tangent
 from slimdc.testing.comparison import FLOATS, VALUE, Host, close, enter, fail, held
-from slimdc.training.optimizers import Lamb, Pace, retract, tangent
+from slimdc.training.optimizers import Lamb, StepSize
 
 
 def check_compile(ops: Backend) -> None:
@@ -40,8 +41,8 @@ def check_compile(ops: Backend) -> None:
 
 
 def _check_lamb(ops: Backend, dtype: str) -> None:
-    def move(v: Tensors, g: Tensors, state: Tensors, pace: Pace) -> Tensors:
-        changes, state = Lamb().step(v, g | {"u": tangent(v["u"], g["u"])}, state, pace)
+    def move(v: Tensors, g: Tensors, state: Tensors, size: StepSize) -> Tensors:
+        changes, state = Lamb().step(v, g | {"u": tangent(v["u"], g["u"])}, state, size)
         moved = {"u": retract(v["u"], tangent(v["u"], changes["u"])), "v": v["v"] + changes["v"]}
         return moved | state
 
@@ -53,28 +54,28 @@ def _check_lamb(ops: Backend, dtype: str) -> None:
     state = Lamb().start(v)
     compiled = ops.compile(move)
     for count in (1, 2):
-        pace = Lamb().pace(count, 0.1)
-        found = compiled(enter(ops, v), enter(ops, g), enter(ops, state), pace)
-        for name, expected in move(v, g, state, pace).items():
+        size = Lamb().step_size(count, 0.1)
+        found = compiled(enter(ops, v), enter(ops, g), enter(ops, state), size)
+        for name, expected in move(v, g, state, size).items():
             close(ops, found[name], expected, 10 * VALUE[held(ops, dtype)], f"{name} of LAMB")
 
 
 def _check_trees(ops: Backend, dtype: str) -> None:
     def function(
-        tree: dict[str, Any], given: tuple[Array, Array | None], pace: Pace
+        tree: dict[str, Any], given: tuple[Array, Array | None], size: StepSize
     ) -> tuple[dict[str, Tensors], tuple[Any, ...]]:
         x, (order, factor) = tree["some"]["x"], given
         xp = array_namespace(x)
         some = xp.take(x if factor is None else x * factor, order, axis=0)
         vector = some * tree["rate"] - tree["more"][0]["y"]
-        scalar = xp.sum(x) * pace.rate + pace.first
-        both = vector * scalar * pace.second
+        scalar = xp.sum(x) * size.rate + size.first
+        both = vector * scalar * size.second
         results = {"vector": vector, "scalar": scalar, "both": both}
-        return {"results": results}, (None, pace.rate * tree["rate"], (order,))
+        return {"results": results}, (None, size.rate * tree["rate"], (order,))
 
-    def arguments(v: Tensors, with_factor: bool, pace: Pace) -> tuple[Any, ...]:
-        tree = {"some": {"x": v["x"]}, "more": ({"y": v["y"]}, None), "rate": 2.0 - pace.rate}
-        return tree, (v["order"], v["factor"] if with_factor else None), pace
+    def arguments(v: Tensors, with_factor: bool, size: StepSize) -> tuple[Any, ...]:
+        tree = {"some": {"x": v["x"]}, "more": ({"y": v["y"]}, None), "rate": 2.0 - size.rate}
+        return tree, (v["order"], v["factor"] if with_factor else None), size
 
     rng = np.random.default_rng(0)
     compiled = ops.compile(function)
@@ -84,11 +85,11 @@ def _check_trees(ops: Backend, dtype: str) -> None:
             for name, n in (("x", 4), ("factor", 4), ("y", 2))
         }
         host["order"] = rng.permutation(4)[:2]
-        pace = Pace(*rng.uniform(0.5, 1.5, 3).tolist())
+        size = StepSize(*rng.uniform(0.5, 1.5, 3).tolist())
         entered = enter(ops, host)
         before = {name: ops.to_numpy(x).copy() for name, x in entered.items()}
-        expected, others = function(*arguments(host, count % 2 == 0, pace))
-        found, rest = compiled(*arguments(entered, count % 2 == 0, pace))
+        expected, others = function(*arguments(host, count % 2 == 0, size))
+        found, rest = compiled(*arguments(entered, count % 2 == 0, size))
         for name, x in expected["results"].items():
             y, of = found["results"][name], f"{name} of a compiled function, call {count},"
             if dtype_name(y) != held(ops, dtype):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +9,7 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from slimdc._array import to_numpy
 from slimdc.errors import FileError, InvalidValueError
-from slimdc.networks import Network
-from slimdc.parameterization import SlimmableDataset
 from slimdc.storage.tensor_file import read_tensors, write_tensors
 
 Terms: TypeAlias = dict[str, float]
@@ -43,7 +39,7 @@ class Checkpoint:
     path : str or Path
         The file; it need not exist yet.
     digest : str
-        Identifies the run: data and arguments, as `digest_of` makes it.
+        Identifies the run; see `slimdc.training.identity`.
     rng : numpy.random.Generator
         The run's generator, saved and restored with it.
     """
@@ -91,43 +87,3 @@ class Checkpoint:
         self._rng.bit_generator.state = json.loads(metadata["generator"])
         names = json.loads(metadata["terms"])
         return [dict(zip(names, map(float, row), strict=True)) for row in tensors["history"]]
-
-
-def digest_of(
-    data: SlimmableDataset, network: Network, arguments: str, **arrays: np.ndarray
-) -> str:
-    """Hash what a run depends on: two runs share the digest only if they would take the same steps.
-
-    Parameters
-    ----------
-    data : SlimmableDataset
-        The set: its factors and all that is known about its samples.
-    network : Network
-        The architecture, told by its class and by what it draws.
-    arguments : str
-        Everything else that can be written.
-    **arrays : numpy.ndarray
-        Further data.
-
-    Returns
-    -------
-    str
-        A SHA-256 in hexadecimal.
-
-    Examples
-    --------
-    >>> from slimdc.networks import MLP
-    >>> data = SlimmableDataset.from_arrays(np.eye(4), [0, 0, 1, 1])
-    >>> len(digest_of(data, MLP(4, 2), "seed 0"))
-    64
-    """
-    kind = type(network)
-    told = f"{arguments} {data.description}"
-    digest = hashlib.sha256(f"{told} {kind.__module__}.{kind.__qualname__}".encode())
-    factors = ((name, to_numpy(x)) for name, x in data.factors._asdict().items())
-    drawn = network.draw(np.random.default_rng(0))
-    for name, array in (*factors, *sorted(drawn.items()), *sorted(arrays.items())):
-        x = np.ascontiguousarray(array)
-        digest.update(f"{name} {x.dtype} {x.shape}".encode())
-        digest.update(x.data)
-    return digest.hexdigest()

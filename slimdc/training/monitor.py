@@ -1,58 +1,118 @@
-"""Progress of long calls: a bar where a person watches, nothing in pipes, or a callable."""
+"""What watches a run: progress for a person, a history for the caller, a checkpoint for later."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
-from slimdc.errors import InvalidTypeError
+import numpy as np
 
-Report: TypeAlias = Callable[[int, int, dict[str, float]], None]
-Progress: TypeAlias = Report | bool | None
+from slimdc._checks import whole_number
+from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.training.checkpoint import Checkpoint, Resumable, Terms
+from slimdc.training.progress import Progress, Report, reporting
+
+__all__ = ["Monitor", "Terms", "Watch"]
 
 
-@contextmanager
-def reporting(progress: Progress, title: str) -> Iterator[Report]:
-    """Give a callable that shows progress as the caller of a long function wants it.
+class Watched(Resumable, Protocol):
+    """What is watched: a run that counts its steps and can be saved."""
+
+    total: int
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """What a caller wants to see and keep of a run.
 
     Parameters
     ----------
     progress : callable, bool or None
-        A callable is given (count, steps, terms) itself. True shows a bar where tqdm is
-        installed, False nothing, None a bar only where standard error is a terminal.
-    title : str
-        Shown beside the bar.
+        See `slimdc.training.progress.reporting`.
+    history : list or None
+        Is filled with the parts of the loss of every step.
+    checkpoint : path or None
+        File to save to and to resume from.
+    checkpoint_interval : int
+        Steps between saves.
 
-    Yields
+    Raises
     ------
-    callable
-        Takes the count of steps done, the number of steps and the latest figures by name.
+    InvalidTypeError, InvalidValueError
+        One of them is of no use.
     """
-    if callable(progress):
-        yield progress
-        return
-    if progress is not None and not isinstance(progress, bool):
-        raise InvalidTypeError("progress", repr(progress), "a callable, a bool or None")
-    if progress is None:
-        progress = sys.stderr.isatty()
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        progress = False
-    if not progress:
-        yield _silent
-        return
-    with tqdm(desc=title, unit="step", file=sys.stderr) as bar:
 
-        def show(count: int, steps: int, terms: dict[str, float]) -> None:
-            bar.total = steps
-            bar.set_postfix({k: f"{v:.3g}" for k, v in terms.items()}, refresh=False)
-            bar.update(count - bar.n)
+    progress: Progress
+    history: list[Terms] | None
+    checkpoint: str | Path | None
+    checkpoint_interval: int
 
-        yield show
+    def __post_init__(self) -> None:
+        whole_number("checkpoint_interval", self.checkpoint_interval, at_least=1)
+        if self.history is not None and not isinstance(self.history, list):
+            raise InvalidTypeError("history", type(self.history).__name__, "a list to fill")
+        if self.checkpoint is not None and not isinstance(self.checkpoint, str | Path):
+            raise InvalidTypeError("checkpoint", type(self.checkpoint).__name__, "a str or a Path")
+
+    @contextmanager
+    def watching(
+        self, title: str, digest: str, rng: np.random.Generator, ranks: int
+    ) -> Iterator[Watch]:
+        """Watch a run of that digest and generator while the context is open.
+
+        Raises
+        ------
+        InvalidValueError
+            If a checkpoint is asked of several ranks.
+        """
+        saved = None
+        if self.checkpoint is not None:
+            if ranks > 1:
+                raise InvalidValueError("checkpoint", "one of several ranks", "None, or one rank")
+            saved = Checkpoint(self.checkpoint, digest, rng)
+        with reporting(self.progress, title) as report:
+            yield Watch(self, report, saved)
 
 
-def _silent(count: int, steps: int, terms: dict[str, float]) -> None:
-    pass
+@dataclass
+class Watch:
+    """A monitor at work on one run.
+
+    Parameters
+    ----------
+    monitor : Monitor
+        What the caller wants.
+    report : callable
+        Shows progress.
+    saved : Checkpoint or None
+        Where the run is saved.
+    """
+
+    monitor: Monitor
+    report: Report
+    saved: Checkpoint | None
+    history: list[Terms] = field(default_factory=list)
+
+    def begin(self, run: Watched) -> None:
+        """Resume the run where it was saved; otherwise save it, so that no bad path comes late."""
+        if self.saved is not None:
+            self._note(self.saved.resume(run))
+            if run.count == 0:
+                self.saved.save(run, self.history)
+
+    def after(self, run: Watched, terms: list[Terms]) -> None:
+        """Note the parts of the loss of the latest steps, show them, and save the run if due."""
+        self._note(terms)
+        self.report(run.count, run.total, self.history[-1])
+        interval = self.monitor.checkpoint_interval
+        due = run.count // interval > (run.count - len(terms)) // interval
+        if self.saved is not None and (due or run.count == run.total):
+            self.saved.save(run, self.history)
+
+    def _note(self, terms: list[Terms]) -> None:
+        self.history += terms
+        if self.monitor.history is not None:
+            self.monitor.history.extend(terms)

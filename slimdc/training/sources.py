@@ -1,61 +1,45 @@
-"""The pool of networks in which sets are compared (Algorithm 1, lines 2, 6 and 9 to 12)."""
+"""Where the networks come from in which sets are compared: Algorithm 1's pool."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
 
 import numpy as np
 
-from slimdc.backend import Array, Backend, Tensors
+from slimdc.backend import Compute, Tensors
 from slimdc.networks import Network, fresh
 from slimdc.settings import PoolSettings
-from slimdc.training.optimizers import Adam, Pace
+from slimdc.training.network_steps import ADAM
+from slimdc.training.strategies import Member
 
-# A network in a step: its parameters, its moments, the samples that it learns from (all where
-# None) and its pace; and its parameters and moments afterwards.
-Draw: TypeAlias = tuple[Tensors, Tensors, Array | None, Pace]
-Learned: TypeAlias = tuple[Tensors, Tensors]
-
-# A network's own step uses the whole set up to this many samples, a random part of it beyond.
-NETWORK_BATCH = 1000
-
-_ADAM = Adam()
+__all__ = ["NetworkPool"]
 
 
 class NetworkPool:
-    """M networks of different ages: one is drawn per step, trained on the set, reborn when old.
+    """M networks of different ages: one is drawn per step, trained on the set, renewed when old.
 
-    Ages are staggered at the start, as in FRePo, so that the networks are not all reborn at once.
+    Algorithm 1, lines 2, 6 and 9 to 12. Ages are staggered at the start, as in FRePo, so that the
+    networks are not all initialised anew at once.
 
     Parameters
     ----------
     network : Network
         The architecture.
-    ops : Backend
-        Where the networks live.
+    compute : Compute
+        Where the networks live, and the dtype of their parameters.
     rng : numpy.random.Generator
         Source of every draw; the pool and its caller may share it.
     settings : PoolSettings
-        Size M, lifetime T' and the rate of the networks' own steps.
-    dtype : str
-        Dtype of the parameters.
+        Size M, lifetime T', and rate and batch of the networks' own steps.
     """
 
     def __init__(
-        self,
-        network: Network,
-        ops: Backend,
-        rng: np.random.Generator,
-        settings: PoolSettings,
-        dtype: str,
+        self, network: Network, compute: Compute, rng: np.random.Generator, settings: PoolSettings
     ) -> None:
         self.network = network
-        self._ops = ops
+        self._compute = compute
         self._rng = rng
-        self._lifetime = settings.lifetime
-        self._rate = settings.rate
-        self._dtype = dtype
+        self._settings = settings
         size = settings.size
         self._parameters: list[Tensors] = [{} for _ in range(size)]
         self._moments: list[Tensors] = [{} for _ in range(size)]
@@ -63,33 +47,29 @@ class NetworkPool:
         self._drawn = 0
         self._ages = [i * settings.lifetime // size for i in range(size)]
         for i in range(size):
-            self._bear(i)
+            self._initialise(i)
 
-    def draw(self, samples: int) -> Draw:
-        """Draw a network and, beyond `NETWORK_BATCH`, those of the samples that it learns from."""
+    def draw(self, samples: int) -> Member:
+        """Draw a network (line 6) and, from a set larger than its batch, what it learns from."""
         i = self._drawn = int(self._rng.integers(len(self._parameters)))
-        some = None
-        if samples > NETWORK_BATCH:
-            some = self._ops.asarray(self._rng.choice(samples, NETWORK_BATCH, replace=False))
+        batch, some = self._settings.batch, None
+        if samples > batch:
+            numbers = self._rng.choice(samples, batch, replace=False)
+            some = self._compute.backend.asarray(numbers)
         if not self._moments[i]:
-            self._moments[i] = _ADAM.start(self._parameters[i])
-        pace = _ADAM.pace(self._counts[i] + 1, self._rate)
-        return self._parameters[i], self._moments[i], some, pace
+            self._moments[i] = ADAM.start(self._parameters[i])
+        step_size = ADAM.step_size(self._counts[i] + 1, self._settings.rate)
+        return Member(self._parameters[i], self._moments[i], some, step_size)
 
-    @staticmethod
-    def learned(parameters: Tensors, gradients: Tensors, moments: Tensors, pace: Pace) -> Learned:
-        """Compute a network's parameters and moments after a step: a pure function."""
-        return _ADAM.moved(parameters, gradients, moments, pace)
-
-    def settle(self, parameters: Tensors, moments: Tensors) -> None:
-        """Keep what the network that was drawn has learned; draw it anew when its life is over."""
+    def keep(self, parameters: Tensors, moments: Tensors) -> None:
+        """Take back the network that was drawn, or initialise it anew (lines 9 to 12)."""
         i = self._drawn
         self._parameters[i], self._moments[i] = parameters, moments
         self._counts[i] += 1
         self._ages[i] += 1
-        if self._ages[i] >= self._lifetime:
+        if self._ages[i] >= self._settings.lifetime:
             self._ages[i] = 0
-            self._bear(i)
+            self._initialise(i)
 
     def state(self) -> dict[str, np.ndarray]:
         """Copy everything that the pool would need to go on: host arrays by name."""
@@ -100,7 +80,7 @@ class NetworkPool:
         for i, both in enumerate(zip(self._parameters, self._moments, strict=True)):
             for kind, tensors in zip(("parameters", "moments"), both, strict=True):
                 for name, x in tensors.items():
-                    state[f"{i}.{kind}.{name}"] = self._ops.to_numpy(x)
+                    state[f"{i}.{kind}.{name}"] = self._compute.backend.to_numpy(x)
         return state
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
@@ -109,12 +89,14 @@ class NetworkPool:
         self._counts = [int(x) for x in state["counts"]]
         for i, both in enumerate(zip(self._parameters, self._moments, strict=True)):
             if f"{i}.moments.m" in state:
-                both[1].update(_ADAM.start(both[0]))
+                both[1].update(ADAM.start(both[0]))
             for kind, tensors in zip(("parameters", "moments"), both, strict=True):
                 for name in tensors:
-                    tensors[name] = self._ops.asarray(state[f"{i}.{kind}.{name}"])
+                    tensors[name] = self._compute.backend.asarray(state[f"{i}.{kind}.{name}"])
 
-    def _bear(self, i: int) -> None:
-        self._parameters[i] = fresh(self.network, self._ops, self._rng, self._dtype)
+    def _initialise(self, i: int) -> None:
+        self._parameters[i] = fresh(
+            self.network, self._compute.backend, self._rng, self._compute.dtype
+        )
         self._moments[i] = {}  # until it is drawn
         self._counts[i] = 0

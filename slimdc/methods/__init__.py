@@ -1,0 +1,1 @@
+"""Methods of slimming and condensing, one file each: what a set is trained for."""
