@@ -19,7 +19,7 @@ from step import CLASSES, Setting, samples, trainer_on
 import slimdc
 from slimdc import backend, losses, testing
 from slimdc.backend import Array, Compute, Tensors, value_and_grad
-from slimdc.networks import fresh
+from slimdc.networks import fresh, network_for
 from slimdc.parameterization.factors import FactorParameterization, samples_on
 from slimdc.parameterization.units import Units
 from slimdc.settings import PoolSettings

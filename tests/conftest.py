@@ -18,7 +18,13 @@ hypothesis.settings.load_profile(os.environ.get("SLIMDC_HYPOTHESIS_PROFILE", "de
 
 # A package of its own: collected, it would be importable, and its entry point known, everywhere.
 # The others import what need not be installed, and hold no tests.
-collect_ignore = ["third_party", "jax_rank.py", "plain_algorithm.py", "torch_rank.py"]
+collect_ignore = [
+    "third_party",
+    "jax_rank.py",
+    "plain_algorithm.py",
+    "plain_evaluation.py",
+    "torch_rank.py",
+]
 
 NAMESPACES = ("numpy", "array_api_strict", "torch", "jax")
 OPTIONAL = ("torch", "jax", "cupy", "nvrtc")
