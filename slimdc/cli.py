@@ -10,6 +10,7 @@ import io
 import os
 import sys
 import warnings
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,12 @@ from slimdc import __version__
 from slimdc.errors import FileError, InvalidValueError, SlimdcError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
+
+__all__ = ["main"]
 
 _INTERRUPTED = 130
 
@@ -50,35 +53,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     >>> main(["certify", "missing.safetensors", "missing.safetensors"])
     1
     """
-    options = _parser().parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        # Certificates hold mathematical signs; a terminal that lacks one must not end the command.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    with warnings.catch_warnings():
+    with _open_streams(), warnings.catch_warnings():
+        options = _parser().parse_args(arguments)
         warnings.showwarning = _show_warning
         try:
             options.run(options)
             sys.stdout.flush()
-        except SlimdcError as error:
-            print(f"slimdc: error: {_one_line(error)}", file=sys.stderr)
-            return 1
         except BrokenPipeError:
             # Whoever read our output has enough of it. Python would complain again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
         except MemoryError as error:
-            print(f"slimdc: error: not enough memory: {_one_line(error)}", file=sys.stderr)
-            return 1
-        except OSError as error:  # a full disk under our output, say
-            print(f"slimdc: error: {_one_line(error)}", file=sys.stderr)
-            return 1
+            return _failed(f"not enough memory: {_one_line(error)}")
+        except (SlimdcError, OSError) as error:  # OSError: a full disk under our output, say
+            return _failed(_one_line(error))
         except KeyboardInterrupt:
             saved = getattr(options, "checkpoint", None)
             resume = f"; the same command goes on from {saved}" if saved else ""
-            print(f"slimdc: interrupted{resume}", file=sys.stderr)
+            _tell(f"interrupted{resume}")
             return _INTERRUPTED
     return 0
+
+
+@contextmanager
+def _open_streams() -> Iterator[None]:
+    """Stand in for standard streams that are closed, and print any character on the others."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Or the next file to be opened would get this number, and what is meant for the user.
+            os.open(os.devnull, os.O_RDWR)
+    with ExitStack() as stack:
+        nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+        if sys.stdout is None:
+            stack.enter_context(redirect_stdout(nowhere))
+        if sys.stderr is None:
+            stack.enter_context(redirect_stderr(nowhere))
+        for stream in (sys.stdout, sys.stderr):
+            # Certificates hold mathematical signs; a terminal that lacks one must not end this.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        yield
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -212,7 +227,10 @@ def _test_images(name: str, root: Path | None) -> tuple[NDArray[np.uint8], NDArr
     if name == "sample":
         return datasets.sample()[1:]
     read = datasets.mnist if name == "mnist" else datasets.fashion_mnist
-    real = read(root)
+    try:
+        real = read(None if root is None else root.expanduser())
+    except RuntimeError as error:  # no such user
+        raise FileError("--root", f"{root} ({error})", "a folder") from error
     return real.x_test, real.y_test
 
 
@@ -237,25 +255,19 @@ def _state(name: str) -> str:
 
 def _check_target(path: Path, argument: str) -> None:
     """Refuse what cannot be written before an hour of work, not after it."""
-    folder = path.parent
+    from slimdc.storage.atomic import writable
+
     try:
-        if not folder.is_dir():
-            raise FileError(argument, f"no folder {folder}", "a file in a folder that exists")
-        if path.is_dir():
-            raise FileError(argument, f"the folder {path}", "the name of a file")
-        if path.exists() and not os.access(path, os.W_OK):
-            raise FileError(argument, f"the read-only file {path}", "a file to write")
+        writable(path)
     except OSError as error:
-        if isinstance(error, FileError):
-            raise
-        raise FileError(argument, str(error), "the name of a file") from error
-    if not os.access(folder, os.W_OK):
-        raise FileError(argument, f"the read-only folder {folder}", "a folder to write in")
+        raise FileError(argument, f"{path} ({error})", "the name of a file to write") from error
 
 
 def _progress() -> Callable[[int, int, dict[str, float]], None] | None:
     """Leave progress to the library's bar, or count in plain text where tqdm is missing."""
-    if not sys.stderr.isatty() or find_spec("tqdm") is not None:
+    from slimdc.training.progress import watched
+
+    if not watched() or find_spec("tqdm") is not None:
         return None
 
     def count_steps(count: int, steps: int, terms: dict[str, float]) -> None:  # noqa: ARG001
@@ -266,7 +278,17 @@ def _progress() -> Callable[[int, int, dict[str, float]], None] | None:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"slimdc: warning: {_one_line(message)}", file=sys.stderr)
+    _tell(f"warning: {_one_line(message)}")
+
+
+def _failed(message: str) -> int:
+    _tell(f"error: {message}")
+    return 1
+
+
+def _tell(message: str) -> None:
+    with suppress(OSError):  # nobody reads it
+        print(f"slimdc: {message}", file=sys.stderr)
 
 
 def _one_line(message: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -16,7 +17,8 @@ from slimdc.evaluation import evaluate
 from slimdc.parameterization import SlimmableDataset
 from slimdc.settings import EvaluationSettings
 from slimdc.slimming import slim
-from slimdc.training.progress import Report
+from slimdc.storage.atomic import replace
+from slimdc.training.progress import Report, watched
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,7 +155,7 @@ def _counted(title: str) -> Report:
     """Say on one line of a terminal, wiped by what follows, how far a call is."""
 
     def report(count: int, steps: int, terms: dict[str, float]) -> None:  # noqa: ARG001
-        if sys.stderr.isatty():
+        if watched():
             text = f"{title}: {count} of {steps}" if count < steps else ""
             sys.stderr.write(f"\r{text:<60}\r")
             sys.stderr.flush()
@@ -202,8 +204,10 @@ def _draw(
             axis.set_yticks([])
         line[0].set_ylabel(title, rotation=0, ha="right", va="center")
     figure.suptitle("The first sample of each class, by components kept per class")
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=120, format="png")
     try:
-        figure.savefig(picture, dpi=120, format="png")
+        replace(picture, drawn.getvalue())
     except OSError as error:
         raise FileError(str(picture), f"{error}", "a path that can be written") from error
     print(f"Picture: {picture}")

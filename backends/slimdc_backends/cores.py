@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+__all__ = ["available"]
+
 
 def available() -> int:
     """Count the cores in the process's affinity mask, or all where the system has no such mask."""

@@ -13,7 +13,7 @@ import cupy
 import numpy as np
 from cupy._core import _routines_linalg as products
 
-from slimdc.backend import Array, Differentiated, Groups, Scored, Tensors
+from slimdc.backend import Array, Differentiated, Groups, Scored, SharedContext, Tensors
 from slimdc.errors import InvalidValueError
 from slimdc_backends.kernels import cuda
 from slimdc_backends.tape import differentiated
@@ -91,16 +91,31 @@ class CupyBackend:
 
     @contextmanager
     def session(self) -> Iterator[None]:
-        """Compute on the device and in the precision; all else repeats to the bit as it is."""
-        wanted = products.COMPUTE_TYPE_TF32 if self.tf32 else products.COMPUTE_TYPE_DEFAULT
-        with self._device:
-            # CuPy's own switch, one for all threads; CUPY_TF32 sets it, and no public function.
-            before = products.get_compute_type(np.float32)
-            products.set_compute_type(np.float32, wanted)
-            try:
-                yield
-            finally:
-                products.set_compute_type(np.float32, before)
+        """Compute on the device and in the precision; all else repeats to the bit as it is.
+
+        Raises
+        ------
+        InvalidValueError
+            If a run in another precision is under way in this process.
+        """
+        with self._device, _held_tf32(self.tf32):
+            yield
+
+
+@contextmanager
+def _tf32(wanted: bool) -> Iterator[None]:
+    # CuPy's own switch, one for all threads; CUPY_TF32 sets it, and no public function.
+    before = products.get_compute_type(np.float32)
+    products.set_compute_type(
+        np.float32, products.COMPUTE_TYPE_TF32 if wanted else products.COMPUTE_TYPE_DEFAULT
+    )
+    try:
+        yield
+    finally:
+        products.set_compute_type(np.float32, before)
+
+
+_held_tf32 = SharedContext(_tf32, "tf32")
 
 
 def _found(device: str | None) -> Any:

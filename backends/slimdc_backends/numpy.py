@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import array_api_compat.numpy as xp
@@ -38,7 +40,7 @@ class NumpyBackend:
         if device not in (None, "cpu"):
             raise InvalidValueError("device", repr(device), "'cpu', NumPy's only device")
         self._threads: ThreadPoolExecutor | None = None
-        self._held_threads = SharedContext(self._pool)
+        self._workers = SharedContext(self._threads_of_our_own, "threads")
 
     def asarray(self, host: np.ndarray) -> Array:
         """Copy a host array."""
@@ -78,14 +80,36 @@ class NumpyBackend:
     def session(self) -> Iterator[None]:
         """Hold BLAS at one thread and share chunks of images among threads of our own."""
         # What overflows is found by whoever reads the loss; NumPy's warnings name lines of ours.
-        with np.errstate(all="ignore"), one_blas_thread(), self._held_threads():
+        with np.errstate(all="ignore"), self._workers():
             yield
 
     @contextmanager
-    def _pool(self) -> Iterator[None]:
-        with ThreadPoolExecutor(cores.available()) as self._threads:
-            yield
-        self._threads = None
+    def _threads_of_our_own(self) -> Iterator[None]:
+        with one_blas_thread() as allowed:
+            process = os.getpid()
+            self._threads = _started(min(allowed, cores.available()))
+            try:
+                yield
+            finally:
+                threads, self._threads = self._threads, None
+                if threads is not None and os.getpid() == process:  # a fork has no threads
+                    threads.shutdown()
 
     def _map(self, function: Callable[[slice], Any], parts: Iterable[slice]) -> Iterable[Any]:
         return (map if self._threads is None else self._threads.map)(function, parts)
+
+
+def _started(count: int) -> ThreadPoolExecutor | None:
+    """Start threads; none where there is to be one, or the system allows no more of them."""
+    if count == 1:
+        return None
+    threads, begin = ThreadPoolExecutor(count), Event()
+    try:
+        for _ in range(count):
+            threads.submit(begin.wait)  # each starts a thread, since those before it wait
+    except RuntimeError:
+        begin.set()
+        threads.shutdown()
+        return None
+    begin.set()
+    return threads

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -14,34 +14,35 @@ from torch.utils import _pytree as pytree
 
 from slimdc.backend import Array, Differentiated, Groups, Scored, SharedContext, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
-from slimdc_backends import cores
 from slimdc_backends.torch_ranks import TorchRanks
 
 Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 
 
 @contextmanager
-def _switches(tf32: bool) -> Iterator[None]:
-    # PyTorch splits sums by the number of threads: held at the number of cores, whatever it was
-    # set to, a run repeats to the bit on one machine.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(cores.available())
+def _deterministic() -> Iterator[None]:
     strict = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(True, warn_only=True)
-    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
-    allowed = products.allow_tf32, convolutions.allow_tf32
-    products.allow_tf32 = convolutions.allow_tf32 = tf32
     try:
         yield
     finally:
-        products.allow_tf32, convolutions.allow_tf32 = allowed
         torch.use_deterministic_algorithms(strict, warn_only=warn_only)
-        torch.set_num_threads(threads)
 
 
-_in_full = SharedContext(lambda: _switches(tf32=False))
-_in_tf32 = SharedContext(lambda: _switches(tf32=True))
+@contextmanager
+def _tf32(wanted: bool) -> Iterator[None]:
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = products.allow_tf32, convolutions.allow_tf32
+    products.allow_tf32 = convolutions.allow_tf32 = wanted
+    try:
+        yield
+    finally:
+        products.allow_tf32, convolutions.allow_tf32 = before
+
+
+_held_deterministic = SharedContext(_deterministic, "deterministic algorithms")
+_held_tf32 = SharedContext(_tf32, "precision")
 
 
 class TorchBackend:
@@ -90,7 +91,6 @@ class TorchBackend:
             raise InvalidValueError(
                 "device", repr(device), "a device that PyTorch has here"
             ) from error
-        self._held = _in_tf32 if precision == "tf32" else _in_full
         known = [x for x in get_args(Precision) if x != "tf32" or self._cuda]
         if precision not in known:
             expected = f"one of {', '.join(map(repr, known))} on {self.device}"
@@ -156,9 +156,21 @@ class TorchBackend:
         z = torch.nn.functional.conv2d(images, filters, bias, padding=padding)
         return self._rectified_and_pooled(z)
 
-    def session(self) -> AbstractContextManager[None]:
-        """Run repeatably, on all available cores, in the precision of this backend."""
-        return self._held()
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Run repeatably, in the precision of this backend and on as many threads as PyTorch has.
+
+        PyTorch splits sums by the number of its threads: a run on the CPU repeats to the bit where
+        `torch.get_num_threads` is the same.
+
+        Raises
+        ------
+        InvalidValueError
+            If a run in another precision is under way on CUDA in this process.
+        """
+        tf32 = _held_tf32(self.precision == "tf32") if self._cuda else nullcontext()
+        with _held_deterministic(), tf32:
+            yield
 
     @property
     def _cuda(self) -> bool:

@@ -108,9 +108,8 @@ class SlimmableDataset:
         name = dtype_name(u) if dtype is None else dtype
         if not isinstance(name, str) or name not in WIDTHS:
             raise InvalidValueError("dtype", found=repr(dtype), expected=f"one of {list(WIDTHS)}")
-        factors = (like(to_numpy(factor), factor) for factor in (u, s, vx, vy))
         self._hold(
-            factors,
+            map(_copied, (u, s, vx, vy)),
             Description(
                 shape=shape,
                 layout=layout,
@@ -534,6 +533,13 @@ class SlimmableDataset:
         """Take over what is known to be right, and factors that nobody else holds."""
         self._factors = Factors(*map(_sealed, factors))
         self._description = description
+
+
+def _copied(factor: Any) -> Any:
+    host = to_numpy(factor)
+    # Of a NumPy array that is the copy already: a second one would double what loading needs.
+    native = isinstance(factor, np.ndarray) and factor.dtype.isnative
+    return host if native else like(host, factor)
 
 
 def _sealed(factor: Any) -> Any:

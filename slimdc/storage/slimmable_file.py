@@ -3,40 +3,58 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from slimdc._array import like, namespace, to_numpy
 from slimdc.errors import FileError, InvalidTypeError, InvalidValueError, SlimdcError
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.description import NAMES, Description, Factors
-from slimdc.storage.tensor_file import read_tensors, write_tensors
+from slimdc.storage.tensor_file import DIGEST, read_tensors, write_tensors
+
+__all__ = ["load", "save"]
 
 FORMAT = "slimdc"
+VERSION = "2"
 
-
-VERSION = "1"
+# Files of version 1 have no digest. Just these keys: so no damage turns a newer file into one.
+KEYS_OF_VERSION_1 = frozenset(
+    (
+        "format",
+        "version",
+        "shape",
+        "layout",
+        "preprocessing",
+        "dtype",
+        "labels",
+        "samples",
+        "components",
+    )
+)
 
 
 def save(data: SlimmableDataset, path: str | os.PathLike[str]) -> None:
     """Write a set to a safetensors file, factors to the bit.
 
     The file appears whole or not at all: it is written beside its target, flushed to the disk and
-    renamed. It holds the tensors u, s, vx and vy, and as metadata the format, its version and what
-    `SlimmableDataset.from_factors` takes.
+    renamed. It holds the tensors u, s, vx and vy, and as metadata the format, its version, what
+    `SlimmableDataset.from_factors` takes, and a SHA-256 of all of it, by which `load` sees damage.
 
     Parameters
     ----------
     data : SlimmableDataset
         The set.
     path : str or path
-        The file; one that exists is replaced.
+        The file. One that exists is replaced, and keeps its mode and owner; of a symbolic link,
+        the target is replaced or made, and the link stays.
 
     Raises
     ------
     InvalidTypeError
         `data` is not a set, or `path` is not a path.
     FileError
-        The file cannot be written there.
+        The file cannot be written there, or the path is a device, a pipe or something else that is
+        no regular file.
 
     Examples
     --------
@@ -75,8 +93,8 @@ def load(path: str | os.PathLike[str], *, like: Any = None) -> SlimmableDataset:
     InvalidTypeError
         `path` is not a path, or `like` is not an array.
     FileError
-        The file does not exist, cannot be read, is truncated, is no safetensors file, or is not one
-        of ours. Nothing in it is ever executed, so a pickle is refused as any other file.
+        The file does not exist, cannot be read, is truncated, damaged or no safetensors file, or
+        is not one of ours. Nothing in it is ever executed: a pickle is refused as any other file.
 
     Examples
     --------
@@ -85,19 +103,14 @@ def load(path: str | os.PathLike[str], *, like: Any = None) -> SlimmableDataset:
     slimdc.errors.FileError: missing.safetensors: found no such file, expected a file to read
     """
     tensors, metadata = read_tensors(path)
-    if metadata.get("format") != FORMAT or metadata.get("version") != VERSION:
-        raise FileError(
-            os.fspath(path),
-            found=f"format {metadata.get('format')!r}, version {metadata.get('version')!r}",
-            expected=f"format {FORMAT!r}, version {VERSION!r}",
-        )
+    _check_version(path, metadata)
     try:
         if set(tensors) != set(NAMES):
             raise InvalidValueError("tensors", str(sorted(tensors)), str(sorted(NAMES)))
         data = SlimmableDataset.from_description(
             Factors(**tensors), Description.from_metadata(metadata)
         )
-    except (SlimdcError, ValueError, TypeError) as error:
+    except (SlimdcError, ValueError, TypeError, OverflowError) as error:
         raise FileError(
             os.fspath(path), found=f"a damaged set ({error})", expected="a set that was saved"
         ) from error
@@ -105,6 +118,24 @@ def load(path: str | os.PathLike[str], *, like: Any = None) -> SlimmableDataset:
         return data
     namespace(like, argument="like")
     return _in_framework_of(like, data)
+
+
+def _check_version(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> None:
+    """Refuse what is no slimmable file, and one that lacks the digest that its version has."""
+    name, version = metadata.get("format"), metadata.get("version")
+    if name != FORMAT or version not in ("1", VERSION):
+        raise FileError(
+            os.fspath(path),
+            found=f"format {name!r}, version {version!r}",
+            expected=f"format {FORMAT!r}, version '1' or {VERSION!r}",
+        )
+    whole = DIGEST in metadata if version == VERSION else set(metadata) == KEYS_OF_VERSION_1
+    if not whole:
+        raise FileError(
+            os.fspath(path),
+            found=f"a damaged set of version {version} (metadata {sorted(metadata)})",
+            expected="a set that was saved",
+        )
 
 
 def _in_framework_of(reference: Any, data: SlimmableDataset) -> SlimmableDataset:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +15,48 @@ from slimdc._array import HostArray
 from slimdc.errors import FileError, InvalidTypeError
 from slimdc.storage.atomic import replace
 
+__all__ = ["DIGEST", "digest", "read_tensors", "write_tensors"]
+
+# The key of the metadata under which a file holds the digest of all else in it.
+DIGEST = "sha256"
+
+
+def digest(tensors: Mapping[str, HostArray], metadata: Mapping[str, str]) -> str:
+    """Hash all that a file holds: names, dtypes, shapes and bytes of tensors, and the metadata.
+
+    Parameters
+    ----------
+    tensors : mapping of str to numpy.ndarray
+        C-contiguous arrays by name.
+    metadata : mapping of str to str
+        What else belongs to them. A digest among it is left out.
+
+    Returns
+    -------
+    str
+        A SHA-256 in hexadecimal.
+
+    Examples
+    --------
+    >>> digest({"x": np.zeros(2)}, {}) == digest({"x": np.zeros(2)}, {DIGEST: "any"})
+    True
+    >>> digest({"x": np.zeros(2)}, {}) == digest({"x": np.zeros(2, np.int64)}, {})
+    False
+    """
+    names = sorted(tensors)
+    head = {
+        "metadata": {key: value for key, value in metadata.items() if key != DIGEST},
+        "tensors": [[name, tensors[name].dtype.name, tensors[name].shape] for name in names],
+    }
+    # The head says how many bytes belong to each tensor, so that the bytes can simply follow it.
+    found = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+    for name in names:
+        found.update(tensors[name].data)
+    return found.hexdigest()
+
 
 def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, HostArray], dict[str, str]]:
-    """Read any safetensors file.
+    """Read any safetensors file, and compare it with the digest in its metadata if it has one.
 
     Parameters
     ----------
@@ -26,60 +68,50 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, HostArray], di
     tensors : dict of str to numpy.ndarray
         The arrays, by name.
     metadata : dict of str to str
-        Its metadata; empty where there is none.
+        Its metadata, the digest among it; empty where there is none. A caller whose files all have
+        a digest checks that it is there.
 
     Raises
     ------
     InvalidTypeError
         `path` is not a path.
     FileError
-        The file does not exist, cannot be read, is truncated or is no safetensors file.
+        The file does not exist, cannot be read, is truncated, is no safetensors file, or does not
+        hold what its digest was made of.
 
     Examples
     --------
     >>> import tempfile, pathlib
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_tensors(pathlib.Path(folder) / "a", {"x": np.zeros(2)}, {"unit": "pixel"})
-    ...     read_tensors(pathlib.Path(folder) / "a")
-    ({'x': array([0., 0.])}, {'unit': 'pixel'})
+    ...     tensors, metadata = read_tensors(pathlib.Path(folder) / "a")
+    >>> tensors, metadata["unit"], len(metadata["sha256"])
+    ({'x': array([0., 0.])}, 'pixel', 64)
     """
-    from safetensors import SafetensorError, safe_open
-
-    source = _checked_path(path)
-    try:
-        # safe_open maps the file; reading a device or a folder there would fail in other words.
-        if not source.is_file():
-            problem = "no regular file" if source.exists() else "no such file"
-            raise FileError(os.fspath(path), found=problem, expected="a file to read")
-        with safe_open(source, framework="numpy") as file:
-            tensors = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
-            return tensors, dict(file.metadata() or {})
-    except SafetensorError as error:
+    tensors, metadata = _parsed(path, _bytes(path))
+    if DIGEST in metadata and metadata[DIGEST] != digest(tensors, metadata):
         raise FileError(
             os.fspath(path),
-            found=f"a file that is truncated or no safetensors file ({error})",
-            expected="a safetensors file",
-        ) from error
-    except FileError:
-        raise
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        # ValueError: a null byte in the path; the others: tensors of a dtype that NumPy lacks.
-        raise FileError(os.fspath(path), found=str(error), expected="a file to read") from error
+            found="a file that was damaged or edited: its contents do not match their digest",
+            expected="a file as it was written",
+        )
+    return tensors, metadata
 
 
 def write_tensors(
     path: str | os.PathLike[str], tensors: Mapping[str, HostArray], metadata: Mapping[str, str]
 ) -> None:
-    """Write a safetensors file, whole or not at all.
+    """Write a safetensors file with a digest of its contents, whole or not at all.
 
     Parameters
     ----------
     path : str or path
-        The file; one that exists is replaced.
+        The file; one that exists is replaced, and keeps its mode and owner. Of a link, the target
+        is replaced and the link stays.
     tensors : mapping of str to numpy.ndarray
         Arrays by name.
     metadata : mapping of str to str
-        What else belongs to them.
+        What else belongs to them. The digest is added as ``"sha256"``.
 
     Raises
     ------
@@ -99,14 +131,68 @@ def write_tensors(
     from safetensors.numpy import save as serialise
 
     target = _checked_path(path)
-    # safetensors writes memory as it lies: a transposed view would come back wrong.
-    owned = {name: np.array(x, order="C", copy=True) for name, x in tensors.items()}
+    ordered = {name: _in_order(x) for name, x in tensors.items()}
+    sealed = {**metadata, DIGEST: digest(ordered, metadata)}
     try:
-        replace(target, serialise(owned, dict(metadata)))
+        replace(target, serialise(ordered, sealed))
     except (OSError, ValueError) as error:
         raise FileError(
             os.fspath(path), found=str(error), expected="a file that can be written"
         ) from error
+
+
+def _bytes(path: str | os.PathLike[str]) -> bytes:
+    source = _checked_path(path)
+    try:
+        # Waiting for a pipe to be written, or reading a device to its end, could take for ever.
+        if not source.is_file():
+            problem = "no regular file" if source.exists() else "no such file"
+            raise FileError(os.fspath(path), found=problem, expected="a file to read")
+        # Read at once: a file mapped into memory ends the process if somebody truncates it.
+        return source.read_bytes()
+    except FileError:
+        raise
+    except MemoryError as error:
+        raise FileError(
+            os.fspath(path), found="more than memory can hold", expected="a smaller file"
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        raise FileError(os.fspath(path), found=str(error), expected="a file to read") from error
+
+
+def _parsed(
+    path: str | os.PathLike[str], payload: bytes
+) -> tuple[dict[str, HostArray], dict[str, str]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as deserialise
+
+    try:
+        tensors = deserialise(payload)
+        # Of bytes the library gives the tensors only. It has checked this header and its length.
+        length = int.from_bytes(payload[:8], "little")
+        header = json.loads(payload[8 : 8 + length].decode(), object_pairs_hook=_distinct)
+    except (SafetensorError, KeyError, ValueError, TypeError, OverflowError) as error:
+        # All but the first: tensors of a dtype or of a size that NumPy lacks.
+        raise FileError(
+            os.fspath(path),
+            found=f"a file that is truncated or no safetensors file ({error})",
+            expected="a safetensors file",
+        ) from error
+    return tensors, header.get("__metadata__") or {}
+
+
+def _in_order(x: HostArray) -> HostArray:
+    """Give an array as it lies in a file: safetensors writes memory, and asks for no strides."""
+    host = np.asarray(x)
+    return np.asarray(host, dtype=host.dtype.newbyteorder("="), order="C")
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object in which a key appears twice: one reader takes the first, one the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key that appears twice")
+    return found
 
 
 def _checked_path(path: object) -> Path:

@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 from slimdc.errors import InvalidTypeError
 
+__all__ = ["Progress", "Report", "reporting", "watched"]
+
 Report: TypeAlias = Callable[[int, int, dict[str, float]], None]
 Progress: TypeAlias = Report | bool | None
 
@@ -36,10 +38,12 @@ def reporting(progress: Progress, title: str) -> Iterator[Report]:
     if progress is not None and not isinstance(progress, bool):
         raise InvalidTypeError("progress", repr(progress), "a callable, a bool or None")
     if progress is None:
-        progress = sys.stderr.isatty()
+        progress = watched()
     try:
         from tqdm import tqdm
     except ImportError:
+        progress = False
+    if sys.stderr is None:  # a process without a console
         progress = False
     if not progress:
         yield _silent
@@ -52,6 +56,22 @@ def reporting(progress: Progress, title: str) -> Iterator[Report]:
             bar.update(count - bar.n)
 
         yield show
+
+
+def watched() -> bool:
+    """Tell whether standard error is a terminal; it may be missing, closed or of another kind.
+
+    Examples
+    --------
+    >>> from contextlib import redirect_stderr
+    >>> with redirect_stderr(None):
+    ...     watched()
+    False
+    """
+    try:
+        return bool(sys.stderr.isatty())
+    except (AttributeError, ValueError):  # missing, or of another kind; closed
+        return False
 
 
 def _silent(count: int, steps: int, terms: dict[str, float]) -> None:
