@@ -1,11 +1,16 @@
 """Checkpoints: interrupted and resumed runs end as uninterrupted ones, to the bit."""
 
+import json
+
 import numpy as np
 import pytest
+from safetensors.numpy import save as serialise
 
 import slimdc
 from slimdc.errors import FileError, InvalidValueError
 from slimdc.networks import MLP
+from slimdc.storage.tensor_file import DIGEST, read_tensors, write_tensors
+from slimdc.training.checkpoint import Checkpoint
 
 FACTORS = ("u", "s", "vx", "vy")
 
@@ -149,3 +154,144 @@ def test_history_keeps_what_an_interrupted_run_had(pair):
         slim(pair, history=history, progress=interrupt_at(30))
     assert len(history) == 31
     assert history[0] == {"before": 1.0}
+
+
+class Walk:
+    """The least that a checkpoint can hold: one factor, and two networks that learn when drawn."""
+
+    def __init__(self, steps=0):
+        self.count = steps
+        self.total = 3
+        self.arrays = {
+            "factors.u": np.full((2, 2), steps, np.float32),
+            "pool0.ages": np.array([steps, 1]),
+            "pool0.0.parameters.w": np.full((2, 3), steps, np.float32),
+            "pool0.0.parameters.b": np.full(2, steps, np.float32),
+            "pool0.1.parameters.w": np.zeros((2, 3), np.float32),
+            "pool0.1.parameters.b": np.zeros(2, np.float32),
+        }
+        if steps:
+            moments = {f"pool0.0.moments.{m}": np.full(8, steps, np.float32) for m in "mv"}
+            self.arrays |= moments
+
+    def state(self):
+        return dict(self.arrays)
+
+    def restore(self, state, count):
+        self.arrays, self.count = dict(state), count
+
+
+def saved(path, **changes):
+    """Save a walk of three steps, with arrays and metadata changed and the digest made anew."""
+    rng = np.random.default_rng(0)
+    Checkpoint(path, "walk", rng).save(Walk(3), [{"loss": 1.0, "skew": 0.5}] * 3)
+    tensors, metadata = read_tensors(path)
+    for name, value in changes.items():
+        place = tensors if isinstance(value, np.ndarray) or name in tensors else metadata
+        if value is None:
+            del place[name]
+        else:
+            place[name] = value
+    write_tensors(path, tensors, metadata)
+
+
+def state_of_a_generator(**changes):
+    state = np.random.default_rng(5).bit_generator.state
+    return json.dumps(state | changes)
+
+
+def test_a_checkpoint_brings_back_what_was_saved(tmp_path):
+    saved(tmp_path / "run", generator=state_of_a_generator())
+    run, rng = Walk(), np.random.default_rng(1)
+    history = Checkpoint(tmp_path / "run", "walk", rng).resume(run)
+    assert history == [{"loss": 1.0, "skew": 0.5}] * 3
+    assert run.count == 3
+    assert rng.random() == np.random.default_rng(5).random()
+    for name, x in Walk(3).arrays.items():
+        assert np.array_equal(run.arrays[name], x)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("count", x) for x in ("-1", "2", "4", "03", " 3", "3.0", "", "[3]", "9" * 5000, None)),
+        *(("terms", x) for x in ('["loss"]', '["loss", "loss"]', "[1, 2]", "{}", "", "[" * 10**5)),
+        ("terms", None),
+        *(("generator", x) for x in ("", "[]", "{}", "3", "[" * 10**5, f"[{10**400}]", None)),
+        ("generator", state_of_a_generator(bit_generator="MT19937")),
+        ("generator", state_of_a_generator(state={"state": 1})),
+        ("generator", state_of_a_generator(state={"state": 10**400, "inc": 1})),
+        ("generator", state_of_a_generator(state={"state": -1, "inc": 1})),
+        ("generator", state_of_a_generator(uinteger=2**40)),
+        ("generator", state_of_a_generator(has_uint32=1.5)),
+        ("history", np.zeros((2, 2))),
+        ("history", np.zeros((3, 1))),
+        ("history", np.zeros(6)),
+        ("history", np.zeros((3, 2), np.float32)),
+        ("history", None),
+        ("factors.u", np.zeros((2, 3), np.float32)),
+        ("factors.u", np.zeros((2, 2))),
+        ("factors.u", None),
+        ("factors.s", np.zeros(2, np.float32)),
+        ("pool0.ages", np.array([3, -1])),
+        ("pool0.ages", np.array([3, 1], np.int32)),
+        ("pool0.ages", np.array([3.0, 1.0])),
+        ("pool0.0.moments.m", None),
+        ("pool0.0.moments.m", np.zeros(7, np.float32)),
+        ("pool0.0.moments.m", np.zeros(8)),
+        ("pool0.1.moments.m", np.zeros(8, np.float32)),
+        ("pool0.2.moments.m", np.zeros(8, np.float32)),
+        ("pool0.1.parameters.w", None),
+    ],
+)
+def test_edited_checkpoints_are_refused_before_anything_changes(tmp_path, name, value):
+    path = tmp_path / "run"
+    saved(path, **{name: value})
+    payload = path.read_bytes()
+    run, rng = Walk(), np.random.default_rng(1)
+    before = rng.bit_generator.state
+    with pytest.raises(FileError, match=r"run: found a damaged checkpoint") as caught:
+        Checkpoint(path, "walk", rng).resume(run)
+    assert len(str(caught.value)) < 10_000
+    assert run.count == 0
+    assert all(np.array_equal(run.arrays[key], x) for key, x in Walk().arrays.items())
+    assert rng.bit_generator.state == before
+    assert path.read_bytes() == payload
+
+
+def test_a_checkpoint_without_its_digest_is_refused(tmp_path):
+    path = tmp_path / "run"
+    saved(path)
+    tensors, metadata = read_tensors(path)
+    del metadata[DIGEST]
+    path.write_bytes(serialise(tensors, metadata))
+    with pytest.raises(FileError, match="another kind of file"):
+        Checkpoint(path, "walk", np.random.default_rng(1)).resume(Walk())
+
+
+def test_a_checkpoint_of_version_1_is_named(tmp_path):
+    saved(tmp_path / "run", format="slimdc-checkpoint-1")
+    with pytest.raises(FileError, match=r"an earlier version, expected .* remove the file"):
+        Checkpoint(tmp_path / "run", "walk", np.random.default_rng(1)).resume(Walk())
+
+
+def test_no_flipped_bit_resumes_to_another_result(pair, tmp_path):
+    path = tmp_path / "run"
+    with pytest.raises(InterruptionError):
+        slim(pair, checkpoint=path, checkpoint_interval=10, progress=interrupt_at(30))
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    for place in rng.integers(len(whole), size=100):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        with pytest.raises(FileError):
+            slim(pair, checkpoint=path, checkpoint_interval=10)
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "null\0byte", "file/under"])
+def test_paths_that_no_checkpoint_can_have_are_told_before_the_work(pair, tmp_path, name):
+    (tmp_path / "file").write_text("")
+    steps = []
+    with pytest.raises(FileError):
+        slim(pair, checkpoint=tmp_path / name, progress=lambda *news: steps.append(news))
+    assert steps == []
