@@ -131,6 +131,12 @@ def test_backends_survives_a_broken_one(capsys, monkeypatch) -> None:
         ["certify", "{set}", "missing"],
         ["certify", "{folder}", "{set}"],
         ["evaluate", "{set}", "--root", "{folder}/nowhere"],
+        ["evaluate", "{set}", "--root", "~nosuchuser"],
+        ["slim", "~nosuchuser/set", "{folder}/out", "-k", "1"],
+        ["slim", "{set}", "~nosuchuser/out", "-k", "1"],
+        ["demo", "--picture", "~nosuchuser/picture"],
+        ["slim", "{set}", "{folder}/out", "-k", "1", "--checkpoint", "{folder}"],
+        ["slim", "{set}", "{folder}/out", "-k", "1", "--checkpoint", "{folder}/no/such/folder"],
         ["demo", "--picture", "{folder}/no/such/folder.png"],
     ],
 )
@@ -214,6 +220,60 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait() == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes streams as a POSIX shell does")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(closed: str, vectors: Path, tmp_path: Path) -> None:
+    """Nor does a file that is opened later get what was meant for one of them."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "slimdc"]
+            + [str(argument) for argument in arguments],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = run("slim", vectors, "out", "-k", 2, "--steps", 2, "--width", 2, "--checkpoint", "run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert slimdc.load(tmp_path / "out").components_per_class == 2
+    done = run("certify", vectors, "missing")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert ("missing" in done.stderr) == (closed == ">&-")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize(("full", "other"), [("stdout", "stderr"), ("stderr", "stdout")])
+def test_a_full_disk_under_a_stream_is_told_on_the_other(
+    full: str, other: str, vectors: Path, tmp_path: Path
+) -> None:
+    after = {"stdout": vectors, "stderr": "missing"}[full]
+    with open("/dev/full", "w") as sink:
+        done = subprocess.run(
+            [sys.executable, "-m", "slimdc", "certify", vectors, after],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            text=True,
+            check=False,
+            **{full: sink, other: subprocess.PIPE},
+        )
+    assert done.returncode == 1
+    if full == "stdout":
+        assert done.stderr == "slimdc: error: [Errno 28] No space left on device\n"
+
+
+def test_progress_needs_no_standard_error(vectors: Path, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    monkeypatch.setattr(sys, "stdout", None)
+    out = vectors.with_name("out")
+    assert cli.main(["slim", str(vectors), str(out), "-k", "2", "--steps", "2"]) == 0
+    assert slimdc.load(out).components_per_class == 2
+    assert (sys.stdout, sys.stderr) == (None, None)
 
 
 class TestDemo:

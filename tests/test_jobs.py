@@ -86,8 +86,12 @@ def test_threads_share_one_backend_of_torch() -> None:
 
 
 COPIES: dict[str, Callable[[Any], Any]] = {
-    "pickle": lambda data: pickle.loads(pickle.dumps(data)),
-    "the oldest pickle": lambda data: pickle.loads(pickle.dumps(data, 2)),
+    **{
+        f"pickle {protocol}": lambda data, protocol=protocol: pickle.loads(
+            pickle.dumps(data, protocol)
+        )
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
+    },
     "deepcopy": copy.deepcopy,
     "copy": copy.copy,
 }
@@ -153,29 +157,46 @@ def test_numpys_sessions_may_overlap() -> None:
         assert held == [[1] * len(before)] * 3 + [before]
 
 
-def test_torchs_sessions_may_overlap() -> None:
+def test_torchs_sessions_may_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
     torch = library("torch")
+    from slimdc_backends.torch import TorchBackend
 
     def switches() -> tuple[Any, ...]:
         return (
-            torch.get_num_threads(),
             torch.are_deterministic_algorithms_enabled(),
             torch.is_deterministic_algorithms_warn_only_enabled(),
             torch.backends.cuda.matmul.allow_tf32,
             torch.backends.cudnn.allow_tf32,
         )
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(7)
-    try:
-        before = switches()
-        sessions = [backend.get("torch").session() for _ in range(3)]
-        held = [switches() for _ in overlapping(*sessions)]
-        assert held[:-1] == [held[0]] * 5
-        assert held[0] != before
-        assert held[-1] == before
-    finally:
-        torch.set_num_threads(threads)
+    monkeypatch.setattr(TorchBackend, "_cuda", True)  # as for a device of CUDA
+    before = switches()
+    sessions = [backend.get("torch").session() for _ in range(3)]
+    held = [switches() for _ in overlapping(*sessions)]
+    assert held[:-1] == [(True, True, False, False)] * 5
+    assert held[-1] == before
+
+
+def test_sessions_of_other_precisions_do_not_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both would compute in the precision of one of them: it is the process that has it."""
+    torch = library("torch")
+    from slimdc_backends.torch import TorchBackend
+
+    monkeypatch.setattr(TorchBackend, "_cuda", True)
+    plain, short = backend.get("torch"), backend.get("torch", precision="tf32")
+    before = torch.backends.cuda.matmul.allow_tf32
+    for one, other in ((plain, short), (short, plain)):
+        with one.session():
+            held = torch.backends.cuda.matmul.allow_tf32
+            with pytest.raises(slimdc.errors.InvalidValueError, match=r"^precision: found another"):
+                other.session().__enter__()
+            assert torch.backends.cuda.matmul.allow_tf32 is held
+        assert torch.backends.cuda.matmul.allow_tf32 is before
+        with other.session():
+            assert torch.backends.cuda.matmul.allow_tf32 is not held
+    monkeypatch.undo()
+    with short.session(), plain.session():  # on the CPU there is but one
+        assert torch.backends.cuda.matmul.allow_tf32 is before
 
 
 def test_sets_that_are_read_meanwhile_leave_sessions_alone(monkeypatch: pytest.MonkeyPatch) -> None:

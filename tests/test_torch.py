@@ -120,7 +120,10 @@ def test_options_that_a_backend_lacks_are_refused() -> None:
         backend.get("numpy", compiled=True)
 
 
-def test_sessions_restore_what_they_switch_also_after_an_error(torch: Any) -> None:
+def test_sessions_restore_what_they_switch_also_after_an_error(
+    torch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slimdc_backends.torch.TorchBackend._cuda", True)  # as for CUDA
     products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
     held = products.allow_tf32, convolutions.allow_tf32
 
