@@ -1,0 +1,87 @@
+"""The house: what is public, how long a file may be, how many arguments a function may take."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import slimdc
+
+ROOT = Path(slimdc.__file__).parents[1]
+FILES = sorted(
+    path for folder in ("slimdc", "backends") for path in (ROOT / folder).rglob("*.py")
+)
+LONGEST, MOST_ARGUMENTS = 300, 6
+
+# The names that users import: a change of this table is a change for them, and goes into
+# CHANGELOG.md.
+PUBLIC = {
+    "slimdc": """
+        Certificate Evaluation Preprocessing SlimmableDataset TrainedNetwork __version__ certify
+        condense datasets errors evaluate load save slim train_network
+    """,
+}
+
+
+def modules() -> Iterator[str]:
+    """Names of all modules of slimdc, but for the one that runs the command."""
+    yield "slimdc"
+    for found in pkgutil.walk_packages(slimdc.__path__, "slimdc."):
+        if not found.name.endswith("__main__"):
+            yield found.name
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_public_names_are_these(module: str) -> None:
+    assert sorted(importlib.import_module(module).__all__) == sorted(PUBLIC[module].split())
+
+
+@pytest.mark.parametrize("name", modules())
+def test_every_module_says_what_it_offers(name: str) -> None:
+    module = importlib.import_module(name)
+    offered = module.__all__
+    assert offered == sorted(offered, key=lambda n: (not n.isupper(), n.islower(), n)) or offered
+    for public in offered:
+        assert hasattr(module, public)
+        assert not public.startswith("_") or public == "__version__"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_long_files_say_why(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if text.count("\n") > LONGEST:
+        assert "# Longer than 300 lines:" in text[:4000]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_private_functions_take_few_arguments(path: Path) -> None:
+    public = set(_offered(path))
+    for function, owner in _functions(ast.parse(path.read_text(encoding="utf-8")), None):
+        if (owner or function.name) in public and not function.name.startswith("_"):
+            continue
+        arguments = function.args
+        names = [a.arg for a in arguments.posonlyargs + arguments.args + arguments.kwonlyargs]
+        taken = [name for name in names if name not in ("self", "cls")]
+        assert len(taken) <= MOST_ARGUMENTS, f"{function.name} takes {taken}"
+
+
+def _offered(path: Path) -> list[str]:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+            return list(ast.literal_eval(node.value))
+    return []
+
+
+def _functions(
+    node: ast.AST, owner: str | None
+) -> Iterator[tuple[ast.FunctionDef, str | None]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef):
+            yield child, owner
+        of = child.name if isinstance(child, ast.ClassDef) else owner
+        yield from _functions(child, of)
