@@ -14,8 +14,9 @@ from slimdc.backend import Array, Backend, Tensors, one_blas_thread
 from slimdc.errors import InvalidValueError, NumericalError
 from slimdc.networks import Network, build, verified
 from slimdc.networks.normalization import Norm
-from slimdc.parameterization.dataset import SlimmableDataset, reconstruct
+from slimdc.parameterization.dataset import SlimmableDataset
 from slimdc.parameterization.description import NAMES
+from slimdc.parameterization.reconstruction import reconstruct
 from slimdc.parameterization.truncation import largest_components
 
 Host: TypeAlias = dict[str, np.ndarray]
