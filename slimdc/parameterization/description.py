@@ -96,11 +96,11 @@ class Description:
         one_of("dtype", self.dtype, tuple(WIDTHS))
         self._set(shape=shape, preprocessing=checked(self.preprocessing, channels(shape, layout)))
         for name, lowest in (("labels", 0), ("samples", 1), ("components", 1)):
-            counts = whole_numbers(name, getattr(self, name), at_least=lowest)
-            self._set(**{name: counts})
-            if len(counts) != len(self.labels) or not counts:
-                expected = f"one for each of {len(self.labels) or 'at least 1'} classes"
-                raise InvalidValueError(name, shown(counts), expected)
+            self._set(**{name: whole_numbers(name, getattr(self, name), at_least=lowest)})
+        blocks = [len(counts) for counts in (self.labels, self.samples, self.components)]
+        if len(set(blocks)) > 1 or not self.labels:
+            found = "{} and {} and {} numbers".format(*blocks)
+            raise InvalidValueError("labels, samples, components", found, "one for each class")
         if len(set(self.labels)) != len(self.labels):
             raise InvalidValueError("labels", shown(self.labels), "distinct labels")
         if any(k > n for k, n in zip(self.components, self.samples, strict=True)):

@@ -257,7 +257,8 @@ def _numbers(values: object, argument: str) -> tuple[float, ...]:
         raise wrong from error
     if host.dtype.kind not in "iuf" or host.ndim > 1:
         raise wrong
-    numbers = np.atleast_1d(host).astype(np.float64)
+    with np.errstate(over="ignore"):
+        numbers = np.atleast_1d(host).astype(np.float64)
     if not numbers.size or not np.isfinite(numbers).all():
         raise InvalidValueError(argument, shown(values), "finite numbers")
     return tuple(numbers.tolist())
