@@ -14,6 +14,19 @@ from numpy.typing import NDArray
 
 from slimdc.errors import InvalidTypeError, InvalidValueError
 
+__all__ = [
+    "HostArray",
+    "as_array",
+    "dtype_name",
+    "guarded",
+    "library_of",
+    "like",
+    "named_dtype",
+    "namespace",
+    "to_numpy",
+    "widest_float",
+]
+
 HostArray = NDArray[Any]
 
 
@@ -66,22 +79,9 @@ def namespace(*arrays: Any, argument: str = "data") -> Any:
 def library_of(array: Any) -> tuple[str, str | None]:
     """Name the library that an array belongs to, and its device in the library's own words.
 
-    Parameters
-    ----------
-    array : array
-        An array of any framework.
-
-    Returns
-    -------
-    library : str
-        ``"numpy"``, ``"torch"``, ``"jax"``, ``"cupy"``, or the name of another import package.
-    device : str or None
-        Such as ``"cpu"`` or ``"cuda:0"``; None where the array does not say.
-
-    Raises
-    ------
-    InvalidTypeError
-        It is not an array.
+    The library is ``"numpy"``, ``"torch"``, ``"jax"``, ``"cupy"``, or the name of another import
+    package; the device is such as ``"cpu"`` or ``"cuda:0"``, or None where the array does not say.
+    What is no array raises an InvalidTypeError.
 
     Examples
     --------
@@ -132,11 +132,16 @@ def as_array(x: Any, argument: str) -> Any:
         raise InvalidTypeError(
             argument, found=f"an array of dtype {x.dtype}", expected="an array of numbers"
         )
+    try:
+        tuple(map(int, x.shape))
+    except Exception as error:  # torch's nested tensors, arrays of unknown length, array classes
+        kind = f"{type(x).__module__}.{type(x).__qualname__}"
+        raise InvalidTypeError(argument, found=kind, expected="an array with a shape") from error
     return x
 
 
 def to_numpy(x: Any, argument: str = "data") -> HostArray:
-    """Copy an array of any framework to the host as a contiguous NumPy array.
+    """Copy an array of any framework to the host as a contiguous NumPy array in native byte order.
 
     Gradients are detached; bfloat16, which NumPy lacks, becomes float32 (exactly).
 
@@ -176,7 +181,7 @@ def to_numpy(x: Any, argument: str = "data") -> HostArray:
         ) from error
     if host.dtype.name == "bfloat16":
         host = host.astype(np.float32)
-    return np.array(host, order="C", copy=True)
+    return np.array(host, dtype=host.dtype.newbyteorder("="), order="C", copy=True)
 
 
 def like(host: HostArray, reference: Any, dtype: Any = None) -> Any:
@@ -216,18 +221,7 @@ def like(host: HostArray, reference: Any, dtype: Any = None) -> Any:
 def named_dtype(xp: Any, name: str) -> Any:
     """Dtype of a namespace by name, or the nearest one that the namespace really has.
 
-    Parameters
-    ----------
-    xp : module
-        An array-API namespace.
-    name : str
-        Such as ``"float32"``.
-
-    Returns
-    -------
-    dtype
-        That dtype; for a 64-bit one that is missing its 32-bit sibling; float32 for a missing
-        half-width one.
+    For a 64-bit one that is missing that is its 32-bit sibling, for a half-width one float32.
 
     Examples
     --------
@@ -246,16 +240,6 @@ def named_dtype(xp: Any, name: str) -> Any:
 def widest_float(xp: Any) -> Any:
     """Widest real dtype of a namespace: float64, or float32 where JAX runs without x64.
 
-    Parameters
-    ----------
-    xp : module
-        An array-API namespace.
-
-    Returns
-    -------
-    dtype
-        ``xp.float64`` where the namespace computes in it, otherwise ``xp.float32``.
-
     Examples
     --------
     >>> import numpy as np
@@ -269,17 +253,7 @@ def widest_float(xp: Any) -> Any:
 
 
 def dtype_name(x: Any) -> str:
-    """Name of an array's dtype, the same in every framework.
-
-    Parameters
-    ----------
-    x : array
-        Any array.
-
-    Returns
-    -------
-    str
-        Such as ``"float32"``.
+    """Name of an array's dtype, such as ``"float32"``: the same in every framework.
 
     Examples
     --------
@@ -294,15 +268,8 @@ def dtype_name(x: Any) -> str:
 def guarded(x: Any) -> Any:
     """Give an array to a caller so that no write to it can reach ours.
 
-    Parameters
-    ----------
-    x : array
-        An array that slimdc holds; NumPy's are already marked read-only.
-
-    Returns
-    -------
-    array
-        `x` where it cannot be written to (NumPy, JAX), otherwise a copy.
+    It is the array itself where it cannot be written to (JAX's, and NumPy's that are marked
+    read-only, as slimdc marks what it holds), otherwise a copy.
 
     Examples
     --------

@@ -1,14 +1,67 @@
-"""Checks of plain arguments, below everything that needs them."""
+"""Checks of plain arguments, below everything that needs them.
+
+Each gives back what was given, as the plain Python type that the rest of slimdc expects: NumPy's
+scalars would widen the arrays that they are multiplied with, and would not be equal in writing.
+"""
 
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Iterable
 from numbers import Integral, Real
+from pathlib import Path
+
+import numpy as np
 
 from slimdc.errors import InvalidTypeError, InvalidValueError
 
+__all__ = [
+    "MOST",
+    "at_least_one",
+    "non_negative",
+    "one_of",
+    "path",
+    "positive",
+    "shown",
+    "truth",
+    "whole_number",
+    "whole_numbers",
+]
 
-def whole_number(argument: str, value: object, *, at_least: int) -> int:
+# The largest count of anything that is held or looped over; larger ones are slips of the pen.
+MOST = 2**31 - 1
+
+_LONGEST = 200  # characters of a value in a message
+
+
+def shown(value: object) -> str:
+    """Write a caller's value for a message: never long, and never failing.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+
+    Returns
+    -------
+    str
+        Its representation, cut where it is long. What has none, such as an int of more digits than
+        Python writes, is named by its type.
+
+    Examples
+    --------
+    >>> shown("ten"), shown(10**5000)
+    ("'ten'", 'a value of type int')
+    """
+    try:
+        text = repr(value)
+    except Exception:  # lists nested too deep, huge ints, objects of a caller's own
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def whole_number(argument: str, value: object, *, at_least: int, at_most: int | None = None) -> int:
     """Check a count given by the caller.
 
     Parameters
@@ -19,6 +72,9 @@ def whole_number(argument: str, value: object, *, at_least: int) -> int:
         What was given.
     at_least : int
         The smallest accepted value.
+    at_most : int, optional
+        The largest one; by default there is none. A count that ends in a shape of an array, or in
+        a loop, needs one: `MOST`.
 
     Returns
     -------
@@ -30,7 +86,7 @@ def whole_number(argument: str, value: object, *, at_least: int) -> int:
     InvalidTypeError
         If it is no int; a bool is none.
     InvalidValueError
-        If it is too small.
+        If it is too small or too large.
 
     Examples
     --------
@@ -38,24 +94,224 @@ def whole_number(argument: str, value: object, *, at_least: int) -> int:
     10
     """
     expected = f"an int of at least {at_least}"
+    if at_most is not None:
+        expected += f" and at most {at_most}"
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise InvalidTypeError(argument, repr(value), expected)
-    if value < at_least:
-        raise InvalidValueError(argument, repr(value), expected)
-    return int(value)
+        raise InvalidTypeError(argument, shown(value), expected)
+    number = int(value)
+    if number < at_least or (at_most is not None and number > at_most):
+        raise InvalidValueError(argument, shown(number), expected)
+    return number
 
 
-def positive(**numbers: float) -> None:
-    """Refuse what is no finite number above zero."""
-    for name, number in numbers.items():
-        if isinstance(number, bool) or not isinstance(number, Real):
-            raise InvalidTypeError(name, repr(number), "a number above zero")
-        if not 0 < number < math.inf:
-            raise InvalidValueError(name, repr(number), "a finite number above zero")
+def whole_numbers(argument: str, values: object, *, at_least: int) -> tuple[int, ...]:
+    """Check a sequence of counts given by the caller, each at most `MOST`.
+
+    Parameters
+    ----------
+    argument : str
+        Its name, for the message.
+    values : object
+        What was given.
+    at_least : int
+        The smallest accepted value.
+
+    Returns
+    -------
+    tuple of int
+        The values.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is no sequence of int; a bool is none.
+    InvalidValueError
+        If one is too small or too large.
+
+    Examples
+    --------
+    >>> whole_numbers("samples", [3, 2], at_least=1)
+    (3, 2)
+    """
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise InvalidTypeError(argument, shown(values), "a sequence of int")
+    try:
+        items = tuple(values)
+    except Exception as error:
+        raise InvalidTypeError(argument, shown(values), "a sequence of int") from error
+    return tuple(whole_number(argument, i, at_least=at_least, at_most=MOST) for i in items)
+
+
+def non_negative(argument: str, value: object, *, below: float = math.inf) -> float:
+    """Check a number of at least zero given by the caller.
+
+    Parameters
+    ----------
+    argument : str
+        Its name, for the message.
+    value : object
+        What was given.
+    below : float
+        What it must not reach.
+
+    Returns
+    -------
+    float
+        The value.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is no real number; a bool is none.
+    InvalidValueError
+        If it is negative, not finite or too large.
+
+    Examples
+    --------
+    >>> non_negative("eta", 1)
+    1.0
+    """
+    expected = "a finite number of at least 0" + ("" if below == math.inf else f", below {below:g}")
+    number = _real(argument, value, expected)
+    if not 0 <= number < below:
+        raise InvalidValueError(argument, shown(value), expected)
+    return number
+
+
+def positive(argument: str, value: object) -> float:
+    """Check a number above zero given by the caller.
+
+    Parameters
+    ----------
+    argument : str
+        Its name, for the message.
+    value : object
+        What was given.
+
+    Returns
+    -------
+    float
+        The value.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is no real number; a bool is none.
+    InvalidValueError
+        If it is zero, negative or not finite.
+
+    Examples
+    --------
+    >>> positive("rate", 1)
+    1.0
+    """
+    expected = "a finite number above zero"
+    number = _real(argument, value, expected)
+    if not 0 < number < math.inf:
+        raise InvalidValueError(argument, shown(value), expected)
+    return number
+
+
+def truth(argument: str, value: object) -> bool:
+    """Check a yes or no given by the caller.
+
+    Parameters
+    ----------
+    argument : str
+        Its name, for the message.
+    value : object
+        What was given.
+
+    Returns
+    -------
+    bool
+        The value.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is no bool. The str "False" is true in Python, which nobody means.
+
+    Examples
+    --------
+    >>> truth("centred", True)
+    True
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise InvalidTypeError(argument, shown(value), "True or False")
+    return bool(value)
+
+
+def one_of(argument: str, value: object, choices: tuple[str, ...]) -> None:
+    """Refuse what is none of some words.
+
+    Parameters
+    ----------
+    argument : str
+        Its name, for the message.
+    value : object
+        What was given.
+    choices : tuple of str
+        The words.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is no str.
+    InvalidValueError
+        If it is another one.
+
+    Examples
+    --------
+    >>> one_of("form", "printed", ("printed", "relative"))
+    """
+    if isinstance(value, str) and value in choices:
+        return
+    error = InvalidValueError if isinstance(value, str) else InvalidTypeError
+    raise error(argument, shown(value), f"one of {', '.join(map(repr, choices))}")
+
+
+def path(argument: str, value: object) -> Path:
+    """Check a path given by the caller.
+
+    Parameters
+    ----------
+    argument : str
+        Its name, for the message.
+    value : object
+        What was given.
+
+    Returns
+    -------
+    Path
+        The value.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is neither a str nor a path.
+
+    Examples
+    --------
+    >>> path("checkpoint", "run").name
+    'run'
+    """
+    plain = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(plain, str):
+        raise InvalidTypeError(argument, type(value).__name__, "a str or a path")
+    return Path(plain)
 
 
 def at_least_one(**numbers: int) -> None:
-    """Refuse numbers below 1."""
+    """Refuse what is no int of at least 1."""
     for name, number in numbers.items():
-        if number < 1:
-            raise InvalidValueError(name, str(number), "at least 1")
+        whole_number(name, number, at_least=1)
+
+
+def _real(argument: str, value: object, expected: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InvalidTypeError(argument, f"{shown(value)} ({type(value).__name__})", expected)
+    try:
+        return float(value)
+    except OverflowError:  # an int or a fraction beyond float64, of either sign
+        return math.inf

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+import os
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,7 +17,9 @@ from slimdc.parameterization.layout import sample_shape
 from slimdc.parameterization.preprocessing import Preprocessing
 from slimdc.storage import load
 
-Openable: TypeAlias = SlimmableDataset | str | Path | tuple[Any, Any]
+__all__ = ["Openable", "open_real", "open_set"]
+
+Openable: TypeAlias = SlimmableDataset | str | os.PathLike[str] | tuple[Any, Any]
 
 
 def open_set(data: Openable, argument: str = "data") -> SlimmableDataset:
@@ -30,7 +32,7 @@ def open_set(data: Openable, argument: str = "data") -> SlimmableDataset:
     """
     if isinstance(data, SlimmableDataset):
         return data
-    if isinstance(data, str | Path):
+    if isinstance(data, str | os.PathLike):
         return load(data)
     if isinstance(data, tuple | list) and len(data) == 2:
         return SlimmableDataset.from_arrays(*data)
@@ -39,6 +41,7 @@ def open_set(data: Openable, argument: str = "data") -> SlimmableDataset:
     )
 
 
+@np.errstate(all="ignore")  # what overflows is refused as not finite
 def open_real(
     x: Any, y: Any, shape: tuple[int, ...], layout: str, preprocessing: Preprocessing, suffix: str
 ) -> tuple[np.ndarray, npt.NDArray[np.int64]]:
@@ -83,7 +86,7 @@ def open_samples(
 ) -> np.ndarray:
     """Read real samples to the host, in the space of a set; see `open_real`."""
     name, host = argument, to_numpy(as_array(x, argument), argument)
-    if host.dtype.kind not in "biuf":
+    if host.dtype.kind not in "iuf":
         raise InvalidTypeError(name, f"dtype {dtype_name(host)}", "real numbers")
     if host.ndim < 2 or host.shape[0] == 0:
         raise InvalidValueError(name, f"shape {host.shape}", "at least one sample, (n, ...)")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
+from contextlib import suppress
 from importlib import resources
 from math import prod
 from pathlib import Path
@@ -19,7 +20,8 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from slimdc.errors import FileError, InvalidTypeError
+from slimdc import _checks
+from slimdc.errors import FileError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -200,16 +202,16 @@ def _read(name: str, torchvision: str, root: str | os.PathLike[str] | None) -> R
 
 def _find(name: str, torchvision: str, root: str | os.PathLike[str] | None) -> Path:
     if root is not None:
-        if not isinstance(root, str | os.PathLike):
-            raise InvalidTypeError("root", type(root).__name__, "a str or a path")
-        base = Path(root).expanduser()
+        base = _expanded("root", _checks.path("root", root))
         places = [base, base / name, base / torchvision]
     else:
         # The files of both sets bear the same names, so a folder of several sets is searched under
         # each set's own name only: MNIST asked for must never be Fashion-MNIST found.
-        bases = [_DEBIAN, Path("~/.cache/slimdc").expanduser()]
+        bases = [_DEBIAN]
         if os.environ.get(_ENVIRONMENT):
-            bases.insert(0, Path(os.environ[_ENVIRONMENT]).expanduser())
+            bases.insert(0, _expanded(_ENVIRONMENT, Path(os.environ[_ENVIRONMENT])))
+        with suppress(FileError):  # who has no home has no cache there
+            bases.append(_expanded("HOME", Path("~/.cache/slimdc")))
         places = [base / folder for base in bases for folder in (name, torchvision)]
     files = [_stem(part, kind) for part in ("train", "t10k") for kind in ("images", "labels")]
     for place in places:
@@ -229,8 +231,16 @@ def _stem(part: str, kind: str) -> str:
     return f"{part}-{kind}-idx{3 if kind == 'images' else 1}-ubyte"
 
 
+def _expanded(argument: str, path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:  # no such user, or none that has a home
+        raise FileError(argument, f"{str(path)!r} ({error})", "a folder") from error
+
+
 def _existing(folder: Path, stem: str) -> Path | None:
-    return next((p for p in (folder / stem, folder / f"{stem}.gz") if p.is_file()), None)
+    # Unlike Path.is_file, os.path.isfile is False for whatever cannot be looked at.
+    return next((p for p in (folder / stem, folder / f"{stem}.gz") if os.path.isfile(p)), None)
 
 
 def _pair(folder: Path, part: str, argument: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

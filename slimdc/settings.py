@@ -6,13 +6,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from slimdc._checks import positive, whole_number
-from slimdc.errors import InvalidValueError
+from slimdc._checks import MOST, non_negative, one_of, positive, shown, truth, whole_number
+from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.losses import Form, Weights
-from slimdc.networks import normalization
-from slimdc.networks.normalization import Norm
+from slimdc.networks.normalization import NORMS, Norm
 
 Settings = TypeVar("Settings", "SlimSettings", "CondenseSettings")
+
+
+def _set(settings: object, name: str, value: object) -> None:
+    object.__setattr__(settings, name, value)  # they are frozen for everybody else
+
+
+def _check_counts(settings: object, **lowest: int) -> None:
+    for name, at_least in lowest.items():
+        value = whole_number(name, getattr(settings, name), at_least=at_least, at_most=MOST)
+        _set(settings, name, value)
+
+
+def _check_positive(settings: object, *names: str) -> None:
+    for name in names:
+        _set(settings, name, positive(name, getattr(settings, name)))
+
+
+def _check_kind(settings: object, **kinds: type) -> None:
+    for name, kind in kinds.items():
+        value = getattr(settings, name)
+        if not isinstance(value, kind):
+            raise InvalidTypeError(name, shown(value), kind.__name__)
 
 
 @dataclass(frozen=True)
@@ -51,10 +72,9 @@ class PoolSettings:
     norm: Norm = "none"
 
     def __post_init__(self) -> None:
-        for name in ("size", "lifetime", "batch", "width", "depth"):
-            whole_number(name, getattr(self, name), at_least=1)
-        normalization.checked(self.norm)
-        positive(rate=self.rate)
+        _check_counts(self, size=1, lifetime=1, batch=1, width=1, depth=1)
+        _check_positive(self, "rate")
+        one_of("norm", self.norm, NORMS)
 
 
 @dataclass(frozen=True)
@@ -96,10 +116,11 @@ class SlimSettings:
     pool: PoolSettings = field(default_factory=PoolSettings)
 
     def __post_init__(self) -> None:
-        whole_number("steps", self.steps, at_least=0)
-        positive(rate=self.rate, rate_floor=self.rate_floor, ridge=self.ridge)
-        if self.form not in ("printed", "relative"):
-            raise InvalidValueError("form", repr(self.form), "'printed' or 'relative'")
+        _check_counts(self, steps=0)
+        _check_positive(self, "rate", "rate_floor", "ridge")
+        one_of("form", self.form, ("printed", "relative"))
+        _check_kind(self, weights=Weights, pool=PoolSettings)
+        _set(self, "centred", truth("centred", self.centred))
 
 
 @dataclass(frozen=True)
@@ -142,9 +163,12 @@ class CondenseSettings:
     pool: PoolSettings = field(default_factory=PoolSettings)
 
     def __post_init__(self) -> None:
-        whole_number("steps", self.steps, at_least=0)
-        whole_number("batch", self.batch, at_least=1)
-        positive(rate=self.rate, rate_floor=self.rate_floor, ridge=self.ridge)
+        _check_counts(self, steps=0, batch=1)
+        _check_positive(self, "rate", "rate_floor", "ridge")
+        for name in ("skew", "ortho"):
+            _set(self, name, non_negative(name, getattr(self, name)))
+        _check_kind(self, pool=PoolSettings)
+        _set(self, "centred", truth("centred", self.centred))
 
 
 @dataclass(frozen=True)
@@ -179,11 +203,9 @@ class EvaluationSettings:
     norm: Norm = "none"
 
     def __post_init__(self) -> None:
-        whole_number("warm_up", self.warm_up, at_least=0)
-        for name in ("batch", "width", "depth"):
-            whole_number(name, getattr(self, name), at_least=1)
-        normalization.checked(self.norm)
-        positive(rate=self.rate, rate_floor=self.rate_floor)
+        _check_counts(self, warm_up=0, batch=1, width=1, depth=1)
+        _check_positive(self, "rate", "rate_floor")
+        one_of("norm", self.norm, NORMS)
 
 
 _PAPER_POOL = PoolSettings(width=128)
@@ -248,11 +270,10 @@ def chosen(
         settings = presets[preset]
     else:
         raise InvalidValueError(
-            "preset", repr(preset), f"{kind.__name__} or one of {', '.join(map(repr, presets))}"
+            "preset", shown(preset), f"{kind.__name__} or one of {', '.join(map(repr, presets))}"
         )
     if steps is not None:
-        settings = replace(settings, steps=whole_number("steps", steps, at_least=0))
+        settings = replace(settings, steps=steps)
     if width is not None:
-        width = whole_number("width", width, at_least=1)
         settings = replace(settings, pool=replace(settings.pool, width=width))
     return settings

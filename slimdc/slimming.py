@@ -172,4 +172,4 @@ def matched(data: SlimmableDataset) -> SlimmableDataset:
     u = np.stack([np.diag(np.arange(width) < k) for k in held]).astype(data.factor_dtype)
     factors = data.factors._replace(u=like(u, data.u))
     known = replace(data.description, samples=data.components)
-    return SlimmableDataset.from_description(factors, known)
+    return SlimmableDataset(factors, known)

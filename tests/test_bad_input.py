@@ -86,12 +86,38 @@ def test_labels_outside_the_classes(space: Space) -> None:
 
 def test_a_class_without_samples(space: Space) -> None:
     gap = space.array(np.asarray([0, 2, 0, 2], dtype=np.int32))
-    assert "no sample of class 1" in refused(InvalidValueError, "y", space.array(X), gap)
-    assert "no sample of class 2" in refused(
-        InvalidValueError, "y", space.array(X), space.array(Y), classes=3
-    )
-    soft = space.array(np.eye(3, dtype=np.float32)[[0, 2, 0, 2]])
-    assert "no sample of class 1" in refused(InvalidValueError, "y", space.array(X), soft)
+    message = refused(InvalidValueError, "y", space.array(X), gap)
+    assert "no sample of class 1" in message
+    assert "or classes=3 where some have none" in message
+
+
+def test_classes_may_be_missing_where_their_number_is_said(space: Space) -> None:
+    for members, classes in (([0, 2, 0, 2], 3), ([0, 1, 0, 1], 5)):
+        hard = space.array(np.asarray(members, dtype=np.int32))
+        data = SlimmableDataset.from_arrays(space.array(X), hard, classes=classes)
+        assert data.labels == tuple(sorted(set(members)))
+        assert data.label_entries == classes
+        soft = space.array(np.eye(classes, dtype=np.float32)[members])
+        data = SlimmableDataset.from_arrays(space.array(X), soft)
+        assert data.labels == tuple(sorted(set(members)))
+
+
+def test_a_column_of_labels_is_no_set_of_one_class(space: Space) -> None:
+    column = space.array(Y.astype(np.float32).reshape(4, 1))
+    message = refused(InvalidValueError, "y", space.array(X), column)
+    assert "integers of shape (n,), without a 1, or classes=1" in message
+    assert SlimmableDataset.from_arrays(space.array(X), column, classes=1).samples == (4,)
+    refused(InvalidValueError, "y", space.array(X), space.array(Y.reshape(4, 1)), classes=1)
+
+
+def test_members_that_do_not_fit(space: Space) -> None:
+    x, soft = space.array(X), space.array(np.eye(2, dtype=np.float32)[Y])
+    refused(InvalidValueError, "members", x, space.array(Y), members=[0, 1, 0, 1])
+    refused(InvalidValueError, "members", x, soft, members=[0, 1, 0])
+    refused(InvalidValueError, "members", x, soft, members=[0, 1, 0, 2])
+    refused(InvalidValueError, "members", x, soft, members=[0, 1, 0, -1])
+    refused(InvalidTypeError, "members", x, soft, members=[0.0, 1.0, 0.0, 1.0])
+    refused(InvalidTypeError, "members", x, soft, members=[False, True, False, True])
 
 
 def test_an_enormous_label_takes_no_memory() -> None:
@@ -172,7 +198,8 @@ def test_values_beyond_float32_are_refused_where_they_are_held_in_it() -> None:
 @pytest.mark.parametrize("k", [0, -1, 3, 10**30])
 def test_k_of_wrong_value(space: Space, k: int) -> None:
     data = SlimmableDataset.from_arrays(space.array(X), space.array(Y))
-    with pytest.raises(InvalidValueError, match=f"k: found {k}, expected 1 to 2, the most"):
+    expected = "an int of at least 1" if k < 1 else "1 to 2, the most that a class holds"
+    with pytest.raises(InvalidValueError, match=f"k: found {k}, expected {expected}"):
         data.truncate(k)
 
 
@@ -203,7 +230,8 @@ def test_classes_that_are_no_count(classes: Any, error: type[SlimdcError]) -> No
 
 @pytest.mark.parametrize("layout", ["nchw", 1, ["flat"], "channels_last"])
 def test_layouts_that_do_not_fit(layout: Any) -> None:
-    refused(InvalidValueError, "layout", X, Y, layout=layout)
+    error = InvalidValueError if isinstance(layout, str) else InvalidTypeError
+    refused(error, "layout", X, Y, layout=layout)
 
 
 def test_preprocessing_that_does_not_fit() -> None:
@@ -227,6 +255,15 @@ def test_preprocessing_that_does_not_fit() -> None:
         ((0.0, 0.0), (1.0,), InvalidValueError),
         ("half", 1.0, InvalidTypeError),
         (None, 1.0, InvalidTypeError),
+        (True, True, InvalidTypeError),
+        ([0.0, True], [1.0, 1.0], InvalidTypeError),
+        (np.asarray([True]), 1.0, InvalidTypeError),
+        (0.5 + 0j, 1.0, InvalidTypeError),
+        (b"1", 1.0, InvalidTypeError),
+        ({0.5}, 1.0, InvalidTypeError),
+        ([[0.5]], 1.0, InvalidTypeError),
+        (10**400, 1.0, InvalidTypeError),
+        (0.0, np.longdouble("1e4000"), InvalidValueError),
     ],
 )
 def test_preprocessing_of_wrong_numbers(mean: Any, std: Any, error: type[SlimdcError]) -> None:

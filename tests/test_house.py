@@ -13,9 +13,7 @@ import pytest
 import slimdc
 
 ROOT = Path(slimdc.__file__).parents[1]
-FILES = sorted(
-    path for folder in ("slimdc", "backends") for path in (ROOT / folder).rglob("*.py")
-)
+FILES = sorted(path for folder in ("slimdc", "backends") for path in (ROOT / folder).rglob("*.py"))
 LONGEST, MOST_ARGUMENTS = 300, 6
 
 # The names that users import: a change of this table is a change for them, and goes into
@@ -77,9 +75,7 @@ def _offered(path: Path) -> list[str]:
     return []
 
 
-def _functions(
-    node: ast.AST, owner: str | None
-) -> Iterator[tuple[ast.FunctionDef, str | None]]:
+def _functions(node: ast.AST, owner: str | None) -> Iterator[tuple[ast.FunctionDef, str | None]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef):
             yield child, owner

@@ -86,8 +86,9 @@ class TorchBackend:
         self.precision = precision
         self.options = {"compiled": compiled, "precision": precision, "distributed": distributed}
         try:
-            torch.empty(0, device=self.device)
-        except (RuntimeError, AssertionError) as error:
+            # There and back: the "meta" device holds arrays, but no values.
+            torch.zeros(1, device=self.device).cpu()
+        except Exception as error:  # each kind of device fails in its own way
             raise InvalidValueError(
                 "device", repr(device), "a device that PyTorch has here"
             ) from error

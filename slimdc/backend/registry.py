@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slimdc._array import library_of
+from slimdc._checks import shown
 from slimdc.backend.protocol import Array, Backend
 from slimdc.errors import InvalidTypeError, InvalidValueError, MissingBackendError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+__all__ = ["ENTRY_POINTS", "get", "missing", "names", "resolve"]
 
 ENTRY_POINTS = "slimdc.backends"
 
@@ -123,7 +125,7 @@ def get(name: str, device: str | None = None, **options: Any) -> Backend:
     Raises
     ------
     InvalidTypeError, InvalidValueError
-        If the backend has no such device or option.
+        If name or device are no str, or the backend has no such device or option.
     MissingBackendError
         If no such backend is known, its library is not installed, or it finds no GPU and needs
         one; the message names what is missing.
@@ -133,6 +135,9 @@ def get(name: str, device: str | None = None, **options: Any) -> Backend:
     >>> get("numpy").name
     'numpy'
     """
+    if not isinstance(name, str):
+        raise InvalidTypeError("backend", shown(name), "the name of a backend")
+    _check_device(device)
     remedy = missing(name)
     if remedy == _GPU:
         raise MissingBackendError("backend", f"{name!r}, whose library finds no GPU", remedy)
@@ -148,8 +153,8 @@ def get(name: str, device: str | None = None, **options: Any) -> Backend:
         return _made(factory, name, device, options)
     third_parties = _third_parties()
     if name not in third_parties:
-        raise MissingBackendError("backend", repr(name), f"one of {', '.join(map(repr, names()))}")
-    return _made(third_parties[name].load(), name, device, options)
+        raise MissingBackendError("backend", shown(name), f"one of {', '.join(map(repr, names()))}")
+    return _made(_loaded(third_parties[name]), name, device, options)
 
 
 def resolve(backend: str | Backend, array: Array, device: str | None = None) -> Backend:
@@ -185,14 +190,14 @@ def resolve(backend: str | Backend, array: Array, device: str | None = None) -> 
     """
     if not isinstance(backend, str):
         if not isinstance(backend, Backend) or isinstance(backend, type):
-            raise InvalidTypeError("backend", repr(backend), "the name of a backend, or a Backend")
+            raise InvalidTypeError("backend", shown(backend), "the name of a backend, or a Backend")
+        _check_device(device)
         if device is not None and device != backend.device:
             raise InvalidValueError(
-                "device", repr(device), f"{backend.device!r}, that of the backend, or none"
+                "device", shown(device), f"{backend.device!r}, that of the backend, or none"
             )
         return backend
-    if device is not None and not isinstance(device, str):
-        raise InvalidTypeError("device", repr(device), "a str")
+    _check_device(device)
     library, where = library_of(array)
     if backend != "auto":
         return get(backend, where if device is None and backend == library else device)
@@ -205,6 +210,11 @@ def resolve(backend: str | Backend, array: Array, device: str | None = None) -> 
     return get(library, where if device is None else device)
 
 
+def _check_device(device: object) -> None:
+    if device is not None and not isinstance(device, str):
+        raise InvalidTypeError("device", shown(device), "a str, or None")
+
+
 def _made(
     factory: Callable[..., Backend], name: str, device: str | None, options: dict[str, Any]
 ) -> Backend:
@@ -213,6 +223,15 @@ def _made(
         expected = f"some of {sorted(known)}" if known else "none"
         raise InvalidTypeError(f"options of backend {name!r}", str(sorted(options)), expected)
     return factory(device, **options)
+
+
+def _loaded(entry: EntryPoint) -> Callable[..., Backend]:
+    try:
+        factory: Callable[..., Backend] = entry.load()
+    except Exception as error:  # of another package: it may fail in any way
+        found = f"{entry.name!r}, whose package cannot be imported ({error})"
+        raise MissingBackendError("backend", found, f"{entry.value} to be there") from error
+    return factory
 
 
 def _third_parties() -> dict[str, EntryPoint]:

@@ -1,57 +1,28 @@
-"""The slimmable set of Eq. 8: ``X = U diag(s) V_x`` and ``Y = U diag(s) V_y`` for each class."""
+"""The slimmable set of Eq. 8: ``X = U diag(s) V_x`` and ``Y = U diag(s) V_y`` for each class.
+
+(The file is longer than others for the docstrings: it is what users hold in their hands.)
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
-from typing import Any, Self
+from dataclasses import replace
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from slimdc._array import as_array, dtype_name, guarded, like, to_numpy
-from slimdc.backend import one_blas_thread
-from slimdc.errors import InvalidValueError
-from slimdc.parameterization.decomposition import take_in
-from slimdc.parameterization.description import NAMES, WIDTHS, Description, Factors
-from slimdc.parameterization.layout import channels, sample_shape
-from slimdc.parameterization.preprocessing import Preprocessing, checked
-from slimdc.parameterization.truncation import kept_components, largest_components
-from slimdc.parameterization.validation import check_factors, check_finite
+from slimdc._array import HostArray, as_array, dtype_name, guarded, like, to_numpy
+from slimdc._checks import one_of
+from slimdc.errors import InvalidTypeError
+from slimdc.parameterization.decomposition import decompose
+from slimdc.parameterization.description import Description, Factors, described
+from slimdc.parameterization.preprocessing import Preprocessing
+from slimdc.parameterization.reconstruction import rows
+from slimdc.parameterization.truncation import components_after, largest_components
+from slimdc.parameterization.validation import check_factors, check_finite, checked_shapes
 
-
-def reconstruct(u: Any, s: Any, vx: Any, vy: Any) -> tuple[Any, Any]:
-    """Compute samples and labels of a set from its factors (Eq. 8).
-
-    A pure function of products and broadcasts, for any array namespace, traced or not.
-
-    Parameters
-    ----------
-    u : array, shape (C or 1, n, b)
-        Left factors.
-    s : array, shape (C or 1, b)
-        Weights of the components.
-    vx : array, shape (C, b, d)
-        Right factors of the samples.
-    vy : array, shape (C, b, c)
-        Right factors of the labels.
-
-    Returns
-    -------
-    x : array, shape (C, n, d)
-        Samples, class by class; padding rows are zero.
-    y : array, shape (C, n, c)
-        Labels.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> x, y = reconstruct(np.eye(2)[None], np.ones((1, 2)), np.ones((3, 2, 5)), np.ones((3, 2, 3)))
-    >>> x.shape, y.shape
-    ((3, 2, 5), (3, 2, 3))
-    """
-    weighted = u * s[:, None, :]
-    return weighted @ vx, weighted @ vy
+__all__ = ["SlimmableDataset"]
 
 
 class SlimmableDataset:
@@ -59,14 +30,19 @@ class SlimmableDataset:
 
     For each class block, ``X = U diag(s) V_x`` and ``Y = U diag(s) V_y`` with orthonormal columns
     of U. Classes of unequal size are zero padded to the largest. Build one with `from_arrays` or
-    `from_factors`; the constructor is the latter.
+    `from_factors`; the constructor takes what `factors` and `description` give.
 
     Parameters
     ----------
-    u, s, vx, vy : array
-        Factors; see `from_factors`.
-    shape, layout, preprocessing, labels, samples, components, dtype
-        See `from_factors`.
+    factors : Factors
+        U, s, V_x and V_y, copied and kept to the bit; see `from_factors`.
+    description : Description
+        All that is known about the set beside them.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        The factors do not form a set, or the description does not fit them.
 
     Examples
     --------
@@ -81,45 +57,13 @@ class SlimmableDataset:
 
     __slots__ = ("__weakref__", "_description", "_factors")
 
-    def __init__(
-        self,
-        u: Any,
-        s: Any,
-        vx: Any,
-        vy: Any,
-        *,
-        shape: Sequence[int] | None = None,
-        layout: str | None = None,
-        preprocessing: Preprocessing | None = None,
-        labels: Sequence[int] | None = None,
-        samples: Sequence[int] | None = None,
-        components: Sequence[int] | None = None,
-        dtype: str | None = None,
-    ) -> None:
-        u, s, vx, vy = (as_array(a, n) for a, n in zip((u, s, vx, vy), NAMES, strict=True))
-        counts = check_factors(u, s, vx, vy, labels, samples, components)
-        d = int(vx.shape[2])
-        shape, layout = sample_shape((d,) if shape is None else shape, layout)
-        if math.prod(shape) != d:
-            raise InvalidValueError(
-                "shape", found=str(shape), expected=f"the {d} values of a row of vx"
-            )
-        preprocessing = checked(preprocessing, channels(shape, layout))
-        name = dtype_name(u) if dtype is None else dtype
-        if not isinstance(name, str) or name not in WIDTHS:
-            raise InvalidValueError("dtype", found=repr(dtype), expected=f"one of {list(WIDTHS)}")
-        self._hold(
-            map(_copied, (u, s, vx, vy)),
-            Description(
-                shape=shape,
-                layout=layout,
-                preprocessing=preprocessing,
-                dtype=name,
-                labels=counts.labels,
-                samples=counts.samples,
-                components=counts.components,
-            ),
-        )
+    @np.errstate(all="ignore")  # what is not finite is refused, whatever the caller has set
+    def __init__(self, factors: Factors, description: Description) -> None:
+        if not isinstance(description, Description):
+            raise InvalidTypeError("description", type(description).__name__, "a Description")
+        given = checked_shapes(factors)
+        held = zip(check_factors(given, description), given, strict=True)
+        self._hold((_in_library_of(source, host) for host, source in held), description)
 
     @classmethod
     def from_factors(
@@ -141,26 +85,15 @@ class SlimmableDataset:
 
         Parameters
         ----------
-        u : array, shape (C or 1, n, b)
-            Left factors, ``UᵀU = I`` on the components held; one block where all classes share it.
-        s : array, shape (C or 1, b)
-            Weights of the components, of any sign and order.
-        vx : array, shape (C, b, d)
-            Right factors of the samples.
-        vy : array, shape (C, b, c)
-            Right factors of the labels.
-        shape : sequence of int, optional
-            Shape of one sample; by default ``(d,)``. ``(h, w)`` gets a channel axis of 1.
-        layout : {"flat", "channels_last", "channels_first"}, optional
-            Where the channels are; by default inferred from `shape`.
-        preprocessing : Preprocessing, optional
-            What brought the samples into their space; by default nothing.
-        labels : sequence of int, optional
-            Label index of each class block; by default ``0 .. C-1``.
-        samples, components : sequence of int, optional
-            Rows and components that each class holds; what is beyond must be zero.
-        dtype : {"float16", "bfloat16", "float32", "float64"}, optional
-            Dtype that `arrays` gives back; by default that of the factors.
+        u, s : array, shapes (C or 1, n, b) and (C or 1, b)
+            Left factors, ``UᵀU = I`` on the components held, and the significances of the
+            components, of any sign and order; one block where all classes share them.
+        vx, vy : array, shapes (C, b, d) and (C, b, c)
+            Right factors of the samples and of the labels.
+        shape, layout, preprocessing, labels, samples, components, dtype : optional
+            What is known beside them, as in `Description`. By default a sample is a flat vector
+            without preprocessing, labels are ``0 .. C-1``, nothing is padding, and the dtype is
+            that of the factors. A shape ``(h, w)`` gets a channel axis of 1, and says the layout.
 
         Returns
         -------
@@ -173,7 +106,7 @@ class SlimmableDataset:
             A factor is no array of float32 or float64, or frameworks or dtypes are mixed.
         InvalidValueError
             Shapes do not fit, values are not finite, U is not orthonormal, padding is not zero, or
-            another argument does not fit.
+            what is known does not fit.
 
         Examples
         --------
@@ -183,11 +116,9 @@ class SlimmableDataset:
         >>> SlimmableDataset.from_factors(u, s, vx, vy, shape=(2, 2)).shape
         (2, 2, 1)
         """
-        return cls(
-            u,
-            s,
-            vx,
-            vy,
+        factors = checked_shapes(Factors(u, s, vx, vy))
+        description = described(
+            factors,
             shape=shape,
             layout=layout,
             preprocessing=preprocessing,
@@ -196,20 +127,25 @@ class SlimmableDataset:
             components=components,
             dtype=dtype,
         )
+        return cls(factors, description)
 
     @classmethod
+    @np.errstate(all="ignore")
     def from_arrays(
         cls,
         x: Any,
         y: Any,
         *,
         classes: int | None = None,
+        members: Any = None,
         layout: str | None = None,
         preprocessing: Preprocessing | None = None,
     ) -> Self:
-        """Take in any set of samples and labels, by per-class SVD of [X, Y] side by side (Eq. 8).
+        """Take in any set of samples and labels, by per-class SVD of [X, αY] side by side (Eq. 8).
 
-        The decomposition runs on the host in float64, whatever the framework, and takes as many
+        The weight α, taken out of V_y again, gives samples and labels of a class equal energy:
+        whatever the units of both, truncation loses neither. It is larger where rows would lose
+        their class otherwise (docs/math.md). The SVD runs on the host in float64 and takes as many
         classes at once as BLAS may use threads; its bits do not depend on how many.
 
         Parameters
@@ -220,9 +156,13 @@ class SlimmableDataset:
             by 255 and go through `preprocessing`; other integers are taken as numbers.
         y : array_like, shape (n,) of int or (n, c)
             Classes, which become centred one-hot rows (`centred_one_hot`), or soft rows, which are
-            kept as they are and grouped by their largest entry.
+            kept as they are.
         classes : int, optional
-            Number of classes; by default the largest label plus one, or c.
+            Number c of classes; by default that of the entries of a soft row, or the largest class
+            plus one. Without it, classes must leave no gap.
+        members : array_like of int, shape (n,), optional
+            Class of each soft row; by default that of its largest entry. The rows of one class
+            share a block of factors.
         layout : {"flat", "channels_last", "channels_first"}, optional
             Where the channels are. By default inferred: four axes are channels first where axis 1
             is 1 or 3 and axis 3 is not. "flat" takes images as plain vectors.
@@ -232,8 +172,9 @@ class SlimmableDataset:
         Returns
         -------
         SlimmableDataset
-            The set, with the classes in order, rows in the order in which they came within a class
-            and ``min(n_c, d + c)`` components in a class of n_c samples. Singular values descend;
+            The set, with a block for each class that has samples, in ascending order, rows in the
+            order in which they came within a class and ``min(n_c, d + c)`` components in a class
+            of n_c samples. The significances s are the singular values of [X, αY], descending;
             those that are numerically zero are zero.
 
         Raises
@@ -242,7 +183,7 @@ class SlimmableDataset:
             Samples or labels are not real numbers, or belong to different frameworks.
         InvalidValueError
             There are no samples, values are not finite (or not once in float32), labels do not
-            match, a class has no sample, or the layout does not fit.
+            match, a class is missing, or the layout does not fit.
         NumericalError
             An SVD does not converge.
 
@@ -254,14 +195,15 @@ class SlimmableDataset:
         >>> back, soft = data.arrays()
         >>> back.shape, soft.shape, bool(np.allclose(back[:5, ..., 0], x[::4], atol=1e-5))
         ((20, 8, 8, 1), (20, 4), True)
+        >>> SlimmableDataset.from_arrays(back, soft, members=data.members).samples
+        (5, 5, 5, 5)
         """
-        found, description = take_in(x, y, classes, layout, preprocessing)
-        factors, reference = tuple(found), as_array(x, "x")
-        if not isinstance(reference, np.ndarray):
-            with np.errstate(over="ignore"):  # JAX without x64 narrows float64
-                factors = tuple(like(factor, reference) for factor in factors)
-        # The rest is right by construction: U and the rows of V have length 1 or 0.
-        check_finite("s", to_numpy(factors[1]))
+        found, description = decompose(x, y, classes, members, layout, preprocessing)
+        reference = as_array(x, "x")
+        factors = tuple(_in_library_of(reference, factor) for factor in found)
+        # The rest is right by construction: U and V_x have rows and columns of length 1 at most.
+        for name, factor in (("s", factors[1]), ("vy", factors[3])):
+            check_finite(name, to_numpy(factor))
         made = cls.__new__(cls)
         made._hold(factors, description)
         return made
@@ -347,8 +289,19 @@ class SlimmableDataset:
 
     @property
     def labels(self) -> tuple[int, ...]:
-        """Label index of each class block."""
+        """Label index of each class block: the label entry that its rows should have largest."""
         return self._description.labels
+
+    @property
+    def members(self) -> NDArray[np.int64]:
+        """Class of each row of `arrays`: what `from_arrays` takes beside soft rows."""
+        return np.repeat(np.asarray(self.labels, np.int64), self.samples)
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """Where each row of `arrays` stood in the arrays that the set was made of."""
+        order = self._description.order
+        return np.arange(len(self)) if order is None else np.asarray(order, np.int64)
 
     @property
     def samples(self) -> tuple[int, ...]:
@@ -394,15 +347,21 @@ class SlimmableDataset:
     def nbytes(self) -> int:
         """Bytes of the held factors, padding left out: what the set costs to keep."""
         u, s, vx, vy = self._factors
-        numbers_held = sum(k * (int(vx.shape[2]) + int(vy.shape[2])) for k in self.components)
-        us = zip(self.samples, self.components, strict=True)
-        left = [n * k for n, k in us][: int(u.shape[0])]
-        weights = self.components[: int(s.shape[0])]
+        right = sum(k * (int(vx.shape[2]) + int(vy.shape[2])) for k in self.components)
+        left = [n * k for n, k in zip(self.samples, self.components, strict=True)]
+        significances = self.components[: int(s.shape[0])]
         itemsize = 8 if self.factor_dtype == "float64" else 4
-        return itemsize * (numbers_held + sum(left) + sum(weights))
+        return itemsize * (right + sum(left[: int(u.shape[0])]) + sum(significances))
 
-    def arrays(self) -> tuple[Any, Any]:
-        """Compute samples and labels as plain arrays (Eq. 8), class by class.
+    @np.errstate(all="ignore")
+    def arrays(self, order: Literal["class", "given"] = "class") -> tuple[Any, Any]:
+        """Compute samples and labels as plain arrays (Eq. 8).
+
+        Parameters
+        ----------
+        order : {"class", "given"}
+            ``"class"`` gives them class by class; ``"given"`` in the order of the arrays that the
+            set was made of.
 
         Returns
         -------
@@ -412,20 +371,25 @@ class SlimmableDataset:
         y : array, shape (len(self), c)
             Label rows, in the same dtype.
 
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            `order` is neither.
+
         Examples
         --------
         >>> import numpy as np
-        >>> x, y = SlimmableDataset.from_arrays(np.eye(2), [1, 0]).arrays()
-        >>> x.round(12).tolist()
-        [[0.0, 1.0], [1.0, 0.0]]
+        >>> data = SlimmableDataset.from_arrays([[7.0], [8.0], [9.0]], [1, 0, 1])
+        >>> data.arrays()[0].round(12).ravel(), data.members
+        (array([8., 7., 9.]), array([0, 1, 1]))
+        >>> data.arrays("given")[0].round(12).ravel()
+        array([7., 8., 9.])
         """
-        factors = (to_numpy(factor).astype(np.float64) for factor in self._factors)
-        with one_blas_thread():
-            blocks = reconstruct(*factors)
-        x, y = (
-            np.concatenate([rows[:n] for rows, n in zip(block, self.samples, strict=True)])
-            for block in blocks
-        )
+        one_of("order", order, ("class", "given"))
+        x, y = rows(self._factors, self._description)
+        if order == "given":  # sorting where rows came from gives what belongs at each place
+            back = np.argsort(self.order)
+            x, y = x[back], y[back]
         return (
             like(x.reshape(len(self), *self.shape), self._factors.u, self.dtype),
             like(y, self._factors.u, self.dtype),
@@ -447,10 +411,8 @@ class SlimmableDataset:
 
         Raises
         ------
-        InvalidTypeError
-            `k` is not an int (a bool is none).
-        InvalidValueError
-            `k` is below 1 or above what every class holds.
+        InvalidTypeError, InvalidValueError
+            `k` is no int, below 1, or above what every class holds.
 
         Warns
         -----
@@ -464,7 +426,7 @@ class SlimmableDataset:
         >>> data.truncate(2).s.round(6).tolist()
         [[3.0, 2.0]]
         """
-        kept = kept_components(k, self.components)
+        kept = components_after(k, self.components)
         # What is cut out of a valid set is valid: no check needs to touch it again.
         factors = largest_components(*self._factors, max(kept))
         made = type(self).__new__(type(self))
@@ -496,38 +458,7 @@ class SlimmableDataset:
         >>> data.with_factors(data.u, 2 * data.s, data.vx, data.vy).arrays()[0].round(6).tolist()
         [[2.0, 0.0], [0.0, 2.0]]
         """
-        return self.from_description(Factors(u, s, vx, vy), self._description)
-
-    @classmethod
-    def from_description(cls, factors: Factors, description: Description) -> Self:
-        """Build a set of factors and all else that is known about it.
-
-        Parameters
-        ----------
-        factors : Factors
-            As for `from_factors`.
-        description : Description
-            What `description` gave.
-
-        Returns
-        -------
-        SlimmableDataset
-            The set; it goes through the checks of `from_factors`.
-
-        Raises
-        ------
-        InvalidTypeError, InvalidValueError
-            The factors do not form a set, or the description does not fit them.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> data = SlimmableDataset.from_arrays(np.eye(2), [0, 1])
-        >>> SlimmableDataset.from_description(data.factors, data.description)
-        SlimmableDataset(classes=2, components=1, samples=2, shape=(2,), dtype=float64)
-        """
-        known = {field.name: getattr(description, field.name) for field in fields(description)}
-        return cls(*factors, **known)
+        return type(self)(Factors(u, s, vx, vy), self._description)
 
     def _hold(self, factors: Iterable[Any], description: Description) -> None:
         """Take over what is known to be right, and factors that nobody else holds."""
@@ -535,11 +466,9 @@ class SlimmableDataset:
         self._description = description
 
 
-def _copied(factor: Any) -> Any:
-    host = to_numpy(factor)
-    # Of a NumPy array that is the copy already: a second one would double what loading needs.
-    native = isinstance(factor, np.ndarray) and factor.dtype.isnative
-    return host if native else like(host, factor)
+def _in_library_of(source: Any, host: HostArray) -> Any:
+    """Bring a factor back to where it came from; NumPy's own copy is not copied again."""
+    return host if isinstance(source, np.ndarray) else like(host, source)
 
 
 def _sealed(factor: Any) -> Any:

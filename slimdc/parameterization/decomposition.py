@@ -1,8 +1,9 @@
-"""Intake of any condensed set: samples and labels become the factors of Eq. 8."""
+"""Samples and labels of any condensed set, made into the factors of Eq. 8."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,43 +15,51 @@ from slimdc.backend import one_blas_thread
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
 from slimdc.parameterization.description import WIDTHS, Description, Factors
 from slimdc.parameterization.labels import label_rows
-from slimdc.parameterization.layout import channels, sample_shape
+from slimdc.parameterization.layout import channels, check_layout, sample_shape
 from slimdc.parameterization.preprocessing import Preprocessing, checked
+
+__all__ = ["decompose"]
 
 WORTH_THREADS = 2**19  # values of all samples; fewer are done before threads have started
 
+# Weights of the labels that are tried, in powers of two above equal energy.
+DOUBLINGS = 6
+# A margin of this fraction of the largest label survives rounding to float32.
+MARGIN = 2.0**-20
 
-def take_in(
+Floats = NDArray[np.float64]
+
+
+def decompose(
     x: Any,
     y: Any,
     classes: int | None = None,
+    members: Any = None,
     layout: str | None = None,
     preprocessing: Preprocessing | None = None,
 ) -> tuple[Factors, Description]:
-    """Factor each class of a pair by the SVD of [X, Y] side by side (Eq. 8).
+    """Factor each class of a pair by the SVD of [X, αY] side by side (Eq. 8).
+
+    The weight α gives samples and labels equal energy, ‖X‖_F = α‖Y‖_F, in each class. So neither
+    drowns in the other when components are dropped, whatever the units of both; V_y is divided by
+    α again. Where a truncation would still take a row's class away (its largest label entry would
+    be another one), α is doubled until none does, up to 64-fold; labels for which no such α exists
+    are left at equal energy. For labels that are classes it exists (docs/math.md).
 
     The decomposition runs on the host in float64 for every framework: JAX without x64 has no
     float64, failures differ between frameworks, and one start for all makes their runs comparable.
 
     Parameters
     ----------
-    x : array_like, shape (n, d), (n, h, w), (n, h, w, channels) or (n, channels, h, w)
-        Samples. uint8 samples are pixels: `preprocessing` is applied to them.
-    y : array_like, shape (n,) of int or (n, c)
-        Labels.
-    classes : int, optional
-        Number of classes.
-    layout : {"flat", "channels_last", "channels_first"}, optional
-        Where the channels are; "flat" takes images as plain vectors.
-    preprocessing : Preprocessing, optional
-        What uint8 samples go through.
+    x, y, classes, members, layout, preprocessing
+        As for `SlimmableDataset.from_arrays`.
 
     Returns
     -------
     factors : Factors
         U, s, V_x and V_y on the host, zero padded to the largest class: float64 where the pair is,
-        otherwise float32. They are valid, except that s is infinite where that dtype cannot hold
-        it.
+        otherwise float32. They are valid, except that s and V_y are infinite where that dtype
+        cannot hold them.
     description : Description
         What is known about the set.
 
@@ -63,15 +72,37 @@ def take_in(
 
     Examples
     --------
-    >>> _, known = take_in([[3.0, 0.0], [0.0, 4.0], [5.0, 0.0]], [1, 0, 1])
-    >>> known.samples, known.components
-    ((1, 2), (1, 2))
+    >>> _, known = decompose([[3.0, 0.0], [0.0, 4.0], [5.0, 0.0]], [1, 0, 1])
+    >>> known.samples, known.components, known.order
+    ((1, 2), (1, 2), (1, 0, 2))
     """
-    _check_classes(classes)
-    x, y_array = as_array(x, "x"), as_array(y, "y")
-    plain_labels = not hasattr(y, "dtype")
-    if not plain_labels:
-        namespace(x, y_array, argument="x, y")
+    given, y_array = as_array(x, "x"), as_array(y, "y")
+    if hasattr(y, "dtype"):  # plain lists go with any framework
+        namespace(given, y_array, argument="x, y")
+    flat, shape, layout, preprocessing = _samples(given, layout, preprocessing)
+    rows, members = label_rows(y_array, flat.shape[0], classes, members)
+    dtype = _common_dtype(dtype_name(given), dtype_name(y_array))
+    # Stable, so that rows stay in the order in which they came within a class.
+    order = np.argsort(members, kind="stable")
+    labels, samples = np.unique(members, return_counts=True)
+    known = Description(
+        shape=shape,
+        layout=layout,
+        preprocessing=preprocessing,
+        dtype=dtype,
+        labels=tuple(labels.tolist()),
+        samples=tuple(samples.tolist()),
+        components=tuple(np.minimum(samples, flat.shape[1] + rows.shape[1]).tolist()),
+        order=tuple(order.tolist()),
+    )
+    groups = dict(zip(known.labels, np.split(order, np.cumsum(samples)[:-1]), strict=True))
+    return _factors(flat, rows, groups, "float64" if dtype == "float64" else "float32"), known
+
+
+def _samples(
+    x: Any, layout: str | None, preprocessing: Preprocessing | None
+) -> tuple[HostArray, tuple[int, ...], str, Preprocessing]:
+    """Bring samples to flat rows on the host, and complete what is known about them."""
     name = dtype_name(x)
     if "int" not in name and name not in WIDTHS:
         raise InvalidTypeError("x", found=f"dtype {name}", expected="real numbers")
@@ -82,40 +113,17 @@ def take_in(
             expected="samples of shape (n, d) or (n, height, width[, channels])",
         )
     axes = tuple(int(axis) for axis in x.shape[1:])
-    if layout == "flat" and len(axes) > 1:
+    if layout is not None and check_layout(layout) == "flat":
         axes = (int(np.prod(axes)),)
     shape, layout = sample_shape(axes, layout, argument="x")
-    habit = checked(preprocessing, channels(shape, layout))
-    rows, members = label_rows(y_array, int(x.shape[0]), classes)
-    host = to_numpy(x, "x").reshape(int(x.shape[0]), *shape)
+    preprocessing = checked(preprocessing, channels(shape, layout))
+    host = to_numpy(x, "x").reshape(-1, *shape)
     if name == "uint8":
-        host = habit.apply(host, layout)
+        host = preprocessing.apply(host, layout)
     flat = host.reshape(host.shape[0], -1)
     if not np.isfinite(flat).all():
         raise InvalidValueError("x", found="NaN or infinite samples", expected="finite numbers")
-    dtype = _common_dtype(name, dtype_name(y_array))
-    samples = np.bincount(members)
-    components = np.minimum(samples, flat.shape[1] + rows.shape[1])
-    known = Description(
-        shape=shape,
-        layout=layout,
-        preprocessing=habit,
-        dtype=dtype,
-        labels=tuple(range(samples.size)),
-        samples=tuple(samples.tolist()),
-        components=tuple(components.tolist()),
-    )
-    wide = "float64" if dtype == "float64" else "float32"
-    return _factors(flat, rows, members, wide), known
-
-
-def _check_classes(classes: object) -> None:
-    if classes is None:
-        return
-    if not isinstance(classes, int | np.integer) or isinstance(classes, bool):
-        raise InvalidTypeError("classes", found=repr(classes), expected="an int")
-    if classes < 1:
-        raise InvalidValueError("classes", found=repr(classes), expected="at least 1")
+    return flat, shape, layout, preprocessing
 
 
 def _common_dtype(x: str, y: str) -> str:
@@ -128,23 +136,22 @@ def _common_dtype(x: str, y: str) -> str:
 
 
 def _factors(
-    flat: HostArray, rows: NDArray[np.float64], members: NDArray[np.int64], dtype: str
+    flat: HostArray, rows: Floats, groups: dict[int, NDArray[np.int64]], dtype: str
 ) -> Factors:
     """Factors of all classes, each rounded to the dtype as soon as it is known."""
-    samples = np.bincount(members)
-    classes, n, d, c = samples.size, int(samples.max()), flat.shape[1], rows.shape[1]
+    classes, n = len(groups), max(map(len, groups.values()))
+    d, c = flat.shape[1], rows.shape[1]
     b = min(n, d + c)
     shapes = ((classes, n, b), (classes, b), (classes, b, d), (classes, b, c))
-    u, s, vx, vy = (np.zeros(shape, dtype) for shape in shapes)
-    # Stable, so that rows stay in the order in which they came within a class.
-    groups = np.split(np.argsort(members, kind="stable"), np.cumsum(samples)[:-1])
+    held = Factors(*(np.zeros(shape, dtype) for shape in shapes))
 
-    def fill(label: int) -> None:
+    def fill(place: int, label: int) -> None:
         mine = groups[label]
-        with np.errstate(over="ignore"):  # too large for its dtype is refused as not finite
-            factors = _factor(flat[mine], rows[mine], label)
-            for held, factor in zip((u, s, vx, vy), factors, strict=True):
-                held[label][tuple(map(slice, factor.shape))] = factor
+        # Too large for its dtype is refused as not finite. Set here, for threads forget it.
+        with np.errstate(all="ignore"):
+            factors = _factor(flat[mine].astype(np.float64), rows[mine], label)
+            for whole, factor in zip(held, factors, strict=True):
+                whole[place][tuple(map(slice, factor.shape))] = factor
 
     blas = ThreadpoolController().select(user_api="blas")
     # Instead of its own threads, of which the last bits would depend on their number: as many
@@ -152,20 +159,57 @@ def _factors(
     threads = max((library["num_threads"] for library in blas.info()), default=1)
     with one_blas_thread():
         if threads == 1 or flat.size < WORTH_THREADS:
-            for label in range(classes):
-                fill(label)
+            for place, label in enumerate(groups):
+                fill(place, label)
         else:
             with ThreadPoolExecutor(threads) as pool:
-                for _ in pool.map(fill, range(classes)):  # raises what a class raised
+                for _ in pool.map(fill, range(classes), groups):  # raises what a class raised
                     pass
-    return Factors(u, s, vx, vy)
+    return held
 
 
-def _factor(x: HostArray, y: NDArray[np.float64], label: int) -> Factors:
+def _factor(x: Floats, y: Floats, label: int) -> Factors:
     """U, s, V_x, V_y of one class in float64, with signs and order fixed."""
-    joint = np.concatenate([x, y], axis=1, dtype=np.float64)
-    scale = max(float(joint.max()), -float(joint.min())) or 1.0
-    joint /= scale  # squares of 1e200 would overflow
+    # By powers of two, which change no bit: squares of 1e200 would overflow.
+    exponents = [_exponent(part) for part in (x, y)]
+    x, y = (np.ldexp(part, -e) for part, e in zip((x, y), exponents, strict=True))
+    energies = [float(np.linalg.norm(part)) for part in (x, y)]
+    equal = energies[0] / energies[1] if all(energies) else 1.0
+    tried = (_weighted(x, y, equal * 2.0**i, label) for i in range(DOUBLINGS + 1))
+    first = next(tried)
+    keeping = (found for found in chain([first], tried) if _keeps_class(found, y, label))
+    u, s, vx, vy = next(keeping, first)
+    return Factors(u, np.ldexp(s, exponents[0]), vx, np.ldexp(vy, exponents[1] - exponents[0]))
+
+
+def _exponent(part: Floats) -> int:
+    largest = max(float(part.max()), -float(part.min()))
+    return int(np.frexp(largest)[1])
+
+
+def _keeps_class(factors: Factors, y: Floats, label: int) -> bool:
+    """Tell whether rows with their class as largest label entry have it so at every k."""
+    others = np.arange(y.shape[1]) != label
+    if not others.any():
+        return True
+
+    def margins(rows: Floats) -> Floats:
+        return np.asarray(rows[:, label] - rows[:, others].max(axis=1))
+
+    least = MARGIN * float(np.abs(y).max())
+    own = margins(y) > least
+    u, s, _, vy = factors
+    truncated = np.zeros_like(y)
+    for k in range(s.size - 1):  # all components together give the labels themselves
+        truncated += np.outer(u[:, k], s[k] * vy[k])
+        if not (margins(truncated)[own] > least).all():
+            return False
+    return True
+
+
+def _weighted(x: Floats, y: Floats, weight: float, label: int) -> Factors:
+    """Factors by the SVD of [X, αY], with α taken out of V_y again."""
+    joint = np.concatenate([x, weight * y], axis=1)
     n, width = joint.shape
     try:
         # Tall blocks by QR first, so that the U of the SVD is square and s V loses nothing below.
@@ -189,21 +233,21 @@ def _factor(x: HostArray, y: NDArray[np.float64], label: int) -> Factors:
     u = u if q is None else q @ u
     sign = _signs(u)
     v /= (sign * np.where(held, s, 1.0))[:, None]
-    if not held.all():  # any V would do, but training starts from rows of length 1
+    if not held.all():  # any V would do, but training would never leave rows of zeros
         rest = right[~held]
         v[~held] = rest @ np.linalg.qr(joint.T)[0].T if n < width else rest
     order = np.argsort(-s, kind="stable")
-    return Factors((u * sign)[:, order], s[order] * scale, *(part[order] for part in parts))
+    return Factors((u * sign)[:, order], s[order], parts[0][order], parts[1][order] / weight)
 
 
-def _is_zero(squares: NDArray[np.float64], part: HostArray) -> NDArray[np.bool_]:
+def _is_zero(squares: Floats, part: HostArray) -> NDArray[np.bool_]:
     """Rows that are rounding only, by the usual tolerance of a numerical rank."""
     size = np.sqrt(squares)
     rounding = max(part.shape) * np.finfo(np.float64).eps
     return np.asarray(size <= rounding * size.max(), dtype=np.bool_)
 
 
-def _signs(u: NDArray[np.float64]) -> NDArray[np.float64]:
+def _signs(u: Floats) -> Floats:
     """Signs that make the first of the (nearly) largest entries of each column positive."""
     size = np.abs(u)
     # Nearly: (1, -1)/sqrt(2) must not flip with the last bit of its two entries.

@@ -1,17 +1,22 @@
-"""What a set is beside its factors, and the one form in which files hold it."""
+"""What a set is beside its factors: one object, its checks, and the form in which files hold it."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, NamedTuple
 
+from slimdc._array import dtype_name
+from slimdc._checks import one_of, shown, whole_numbers
 from slimdc.errors import InvalidTypeError, InvalidValueError
-from slimdc.parameterization.preprocessing import Preprocessing
+from slimdc.parameterization.layout import channels, check_layout, sample_shape
+from slimdc.parameterization.preprocessing import Preprocessing, checked
 
-NAMES = ("u", "s", "vx", "vy")
+__all__ = ["NAMES", "WIDTHS", "Description", "Factors", "described"]
+
+# The dtypes of samples, and which of them is the wider.
 WIDTHS = {"float16": 1, "bfloat16": 1, "float32": 2, "float64": 3}
 
 
@@ -41,6 +46,9 @@ class Factors(NamedTuple):
     vy: Any
 
 
+NAMES = Factors._fields
+
+
 @dataclass(frozen=True)
 class Description:
     """All that is known about a set beside its factors.
@@ -53,10 +61,19 @@ class Description:
         Where the channels are.
     preprocessing : Preprocessing
         What brought the samples into the space that they live in.
-    dtype : str
+    dtype : {"float16", "bfloat16", "float32", "float64"}
         Dtype that samples and labels are given back in.
     labels, samples, components : tuple of int
         Label index, rows and components of each class block; what is beyond them is padding.
+    order : tuple of int, optional
+        Where each row, counted class by class, stood in the arrays that the set was made of. None
+        where they came class by class.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        A field is not what it should be, or two of them do not fit each other. Whether they fit
+        factors is seen when a set is built of both.
 
     Examples
     --------
@@ -72,6 +89,28 @@ class Description:
     labels: tuple[int, ...]
     samples: tuple[int, ...]
     components: tuple[int, ...]
+    order: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        shape, layout = sample_shape(self.shape, check_layout(self.layout))
+        one_of("dtype", self.dtype, tuple(WIDTHS))
+        self._set(shape=shape, preprocessing=checked(self.preprocessing, channels(shape, layout)))
+        for name, lowest in (("labels", 0), ("samples", 1), ("components", 1)):
+            self._set(**{name: whole_numbers(name, getattr(self, name), at_least=lowest)})
+        blocks = [len(counts) for counts in (self.labels, self.samples, self.components)]
+        if len(set(blocks)) > 1 or not self.labels:
+            found = "{} and {} and {} numbers".format(*blocks)
+            raise InvalidValueError("labels, samples, components", found, "one for each class")
+        if len(set(self.labels)) != len(self.labels):
+            raise InvalidValueError("labels", shown(self.labels), "distinct labels")
+        if any(k > n for k, n in zip(self.components, self.samples, strict=True)):
+            raise InvalidValueError(
+                "components",
+                found=f"{shown(self.components)} for {shown(self.samples)} samples",
+                expected="at most as many components as samples in each class",
+            )
+        if self.order is not None:
+            self._set(order=_permutation(self.order, sum(self.samples)))
 
     @property
     def size(self) -> int:
@@ -79,10 +118,10 @@ class Description:
         return math.prod(self.shape)
 
     def to_metadata(self) -> dict[str, str]:
-        """Write every field as JSON, for the metadata of a file."""
+        """Write every field as JSON, for the metadata of a file; an order of None is left out."""
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         plain["preprocessing"] = self.preprocessing.to_dict()
-        return {name: json.dumps(value) for name, value in plain.items()}
+        return {name: json.dumps(value) for name, value in plain.items() if value is not None}
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> Description:
@@ -91,27 +130,73 @@ class Description:
         Raises
         ------
         InvalidTypeError, InvalidValueError
-            A field is missing or is not what it should be. Whether the numbers fit the factors is
-            seen by `slimdc.SlimmableDataset.from_factors`.
+            A field is missing or is not what it should be.
         """
+        if not isinstance(metadata, Mapping):
+            raise InvalidTypeError("metadata", type(metadata).__name__, "a mapping of str to str")
         return cls(**dict(_read(metadata)))
+
+    def _set(self, **values: object) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+
+def described(factors: Factors, **said: Any) -> Description:
+    """Complete what is said about factors by what their shapes say.
+
+    Parameters
+    ----------
+    factors : Factors
+        Arrays whose shapes fit each other.
+    **said
+        Fields of `Description`; None for what is not said.
+
+    Returns
+    -------
+    Description
+        By default samples are flat vectors, labels are 0 .. C-1, and there is no padding.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> factors = Factors(np.eye(2)[None], np.ones((1, 2)), np.ones((1, 2, 6)), np.ones((1, 2, 3)))
+    >>> known = described(factors, shape=(2, 3), layout=None, dtype="float32")
+    >>> known.shape, known.layout, known.samples
+    ((2, 3, 1), 'channels_last', (2,))
+    """
+    classes, b, d = factors.vx.shape
+    known: dict[str, Any] = {
+        "shape": (d,),
+        "layout": None,
+        "preprocessing": Preprocessing(),
+        "dtype": dtype_name(factors.u),
+        "labels": range(classes),
+        "samples": (factors.u.shape[1],) * classes,
+        "components": (b,) * classes,
+    }
+    known |= {name: value for name, value in said.items() if value is not None}
+    known["shape"], known["layout"] = sample_shape(known["shape"], known["layout"])
+    return Description(**known)
 
 
 def _read(metadata: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     for field in fields(Description):
+        name = field.name
+        if name not in metadata and field.default is not MISSING:
+            continue
         try:
-            value = json.loads(metadata[field.name])
+            value = json.loads(metadata[name])
         except KeyError:
-            raise InvalidValueError(
-                "metadata", f"only {sorted(metadata)}", f"{field.name!r} as well"
-            ) from None
-        except (ValueError, RecursionError) as error:
-            raise InvalidValueError(field.name, f"no JSON ({error})", "JSON") from None
-        if field.name == "preprocessing":
-            yield field.name, Preprocessing.from_dict(value)
-        elif field.name in ("layout", "dtype"):
-            yield field.name, value
-        elif isinstance(value, list):
-            yield field.name, tuple(value)
-        else:
-            raise InvalidTypeError(field.name, repr(value), "a list of int")
+            found = f"only {shown(sorted(map(str, metadata)))}"
+            raise InvalidValueError("metadata", found, f"{name!r} as well") from None
+        except (ValueError, TypeError, RecursionError) as error:
+            raise InvalidValueError(name, f"no JSON ({error})", "JSON") from None
+        yield name, Preprocessing.from_dict(value) if name == "preprocessing" else value
+
+
+def _permutation(order: object, count: int) -> tuple[int, ...] | None:
+    """Check the order of so many rows; None stands for the one that changes nothing."""
+    places = whole_numbers("order", order, at_least=0)
+    if sorted(places) != list(range(count)):
+        raise InvalidValueError("order", shown(places), f"each number from 0 to {count - 1} once")
+    return None if places == tuple(range(count)) else places

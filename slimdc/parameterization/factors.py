@@ -13,8 +13,9 @@ from array_api_compat import array_namespace
 from slimdc._array import like
 from slimdc.backend import Array, Backend, Compute, Tensors, one_blas_thread
 from slimdc.errors import NumericalError
-from slimdc.parameterization.dataset import SlimmableDataset, reconstruct
+from slimdc.parameterization.dataset import SlimmableDataset
 from slimdc.parameterization.description import NAMES, Description, Factors
+from slimdc.parameterization.reconstruction import reconstruct
 from slimdc.parameterization.stiefel import retract, tangent
 from slimdc.parameterization.truncation import largest_components
 from slimdc.parameterization.units import Units

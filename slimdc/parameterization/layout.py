@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 
-from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc._checks import one_of, shown, whole_numbers
+from slimdc.errors import InvalidValueError
+
+__all__ = ["LAYOUTS", "channels", "check_layout", "sample_shape"]
 
 LAYOUTS = ("flat", "channels_last", "channels_first")
 
@@ -25,6 +27,8 @@ def check_layout(layout: object) -> str:
 
     Raises
     ------
+    InvalidTypeError
+        It is no str.
     InvalidValueError
         It is none of the three.
 
@@ -33,11 +37,8 @@ def check_layout(layout: object) -> str:
     >>> check_layout("flat")
     'flat'
     """
-    if not isinstance(layout, str) or layout not in LAYOUTS:
-        raise InvalidValueError(
-            "layout", found=repr(layout), expected=f"one of {', '.join(LAYOUTS)}"
-        )
-    return layout
+    one_of("layout", layout, LAYOUTS)
+    return str(layout)
 
 
 def sample_shape(
@@ -65,7 +66,7 @@ def sample_shape(
     Raises
     ------
     InvalidTypeError
-        `shape` is not a sequence of int.
+        `shape` is not a sequence of int, or `layout` is no str.
     InvalidValueError
         An axis is empty, there are none or more than three, or `layout` is unknown or does not
         fit.
@@ -77,16 +78,12 @@ def sample_shape(
     >>> sample_shape((3, 32, 32), None)
     ((3, 32, 32), 'channels_first')
     """
-    try:
-        axes = tuple(shape)
-    except TypeError:
-        raise InvalidTypeError(argument, found=repr(shape), expected="a sequence of int") from None
-    if not all(isinstance(axis, Integral) and not isinstance(axis, bool) for axis in axes):
-        raise InvalidTypeError(argument, found=repr(shape), expected="a sequence of int")
-    axes = tuple(map(int, axes))
+    axes = whole_numbers(argument, shape, at_least=0)
     if not 1 <= len(axes) <= 3 or min(axes) < 1:
         raise InvalidValueError(
-            argument, found=f"a sample of shape {axes}", expected="1 to 3 axes, none of them empty"
+            argument,
+            found=f"a sample of shape {shown(axes)}",
+            expected="1 to 3 axes, none of them empty",
         )
     if layout is None:
         first = len(axes) == 3 and axes[0] in (1, 3) and axes[2] not in (1, 3)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from slimdc._array import as_array, dtype_name, named_dtype, namespace
+import numpy as np
+
+from slimdc._array import as_array, dtype_name, named_dtype, namespace, to_numpy
+from slimdc._checks import shown
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization.layout import check_layout
+
+__all__ = ["Preprocessing", "checked"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Preprocessing:
                 "preprocessing.std", found=str(min(self.std)), expected="numbers above zero"
             )
 
+    @np.errstate(all="ignore")  # what overflows is infinite, whatever the caller has set
     def apply(self, x_raw: Any, layout: str) -> Any:
         """Bring raw samples into the space that the set lives in.
 
@@ -91,6 +95,7 @@ class Preprocessing:
         x, mean, std = self._operands(x_raw, layout, "x_raw")
         return (x - mean) / std
 
+    @np.errstate(all="ignore")
     def invert(self, x: Any, layout: str) -> Any:
         """Bring samples back to pixels in units of [0, 1]; nothing is clipped.
 
@@ -166,7 +171,7 @@ class Preprocessing:
         """
         if not isinstance(plain, dict) or set(plain) != {"mean", "std"}:
             raise InvalidValueError(
-                "preprocessing", found=repr(plain), expected="a dictionary of mean and std"
+                "preprocessing", found=shown(plain), expected="a dictionary of mean and std"
             )
         return cls(plain["mean"], plain["std"])
 
@@ -243,15 +248,17 @@ def checked(preprocessing: object, channels: int) -> Preprocessing:
 
 
 def _numbers(values: object, argument: str) -> tuple[float, ...]:
+    wrong = InvalidTypeError(argument, shown(values), "a number, or one for each channel")
+    if isinstance(values, list | tuple) and any(isinstance(v, bool | np.bool_) for v in values):
+        raise wrong  # among numbers, NumPy would read it as one
     try:
-        # An array without axes, such as the mean of one, is a number, though it has an iterator.
-        several = isinstance(values, Iterable) and getattr(values, "ndim", 1) > 0
-        items: tuple[Any, ...] = tuple(values) if several else (values,)  # type: ignore[arg-type]
-        if any(isinstance(item, str) for item in items):
-            raise TypeError
-        numbers = tuple(float(item) for item in items)
-    except (TypeError, ValueError):
-        raise InvalidTypeError(argument, found=repr(values), expected="numbers") from None
-    if not numbers or not all(map(math.isfinite, numbers)):
-        raise InvalidValueError(argument, found=repr(values), expected="finite numbers")
-    return numbers
+        host = to_numpy(as_array(values, argument), argument)
+    except InvalidTypeError as error:
+        raise wrong from error
+    if host.dtype.kind not in "iuf" or host.ndim > 1:
+        raise wrong
+    with np.errstate(over="ignore"):
+        numbers = np.atleast_1d(host).astype(np.float64)
+    if not numbers.size or not np.isfinite(numbers).all():
+        raise InvalidValueError(argument, shown(values), "finite numbers")
+    return tuple(numbers.tolist())

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from slimdc._array import like, namespace, to_numpy
-from slimdc.errors import InvalidTypeError, InvalidValueError, SlimdcWarning
+from slimdc._checks import shown, whole_number
+from slimdc.errors import InvalidValueError, SlimdcWarning
+
+__all__ = ["components_after", "largest_components"]
 
 
-def kept_components(k: object, components: tuple[int, ...]) -> tuple[int, ...]:
-    """Decide how many components each class keeps.
+def components_after(k: object, components: tuple[int, ...]) -> tuple[int, ...]:
+    """Count the components of each class after truncation to k.
 
     Parameters
     ----------
@@ -40,18 +43,12 @@ def kept_components(k: object, components: tuple[int, ...]) -> tuple[int, ...]:
 
     Examples
     --------
-    >>> kept_components(2, (3, 2))
+    >>> components_after(2, (3, 2))
     (2, 2)
     """
-    if not isinstance(k, int | np.integer) or isinstance(k, bool):
-        raise InvalidTypeError("k", found=f"{k!r} ({type(k).__name__})", expected="an int")
-    if not 1 <= k <= max(components):
-        raise InvalidValueError(
-            "k",
-            found=str(k),
-            expected=f"1 to {max(components)}, the most that a class holds",
-        )
-    k = int(k)
+    k, largest = whole_number("k", k, at_least=1), max(components)
+    if k > largest:
+        raise InvalidValueError("k", shown(k), f"1 to {largest}, the most that a class holds")
     if k <= min(components):
         return (k,) * len(components)
     short = sum(held < k for held in components)
@@ -67,8 +64,8 @@ def kept_components(k: object, components: tuple[int, ...]) -> tuple[int, ...]:
 def largest_components(u: Any, s: Any, vx: Any, vy: Any, k: int) -> tuple[Any, Any, Any, Any]:
     """Keep the k components of largest ``|s|`` of each class, in descending order.
 
-    Factors stay where they are: only the weights, a few numbers for each class, go to the host,
-    which sorts them alike for every framework.
+    Factors stay where they are: only the significances, a few numbers for each class, go to the
+    host, which sorts them alike for every framework.
 
     Parameters
     ----------

@@ -1,110 +1,106 @@
-"""Checks of the factors U, s, V_x, V_y of Eq. 8 before a set is built from them."""
+"""Checks of the factors U, s, V_x, V_y of Eq. 8 before a set is built of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from slimdc._array import HostArray, dtype_name, namespace, to_numpy
+from slimdc._array import HostArray, as_array, dtype_name, namespace, to_numpy
+from slimdc._checks import shown
 from slimdc.errors import InvalidTypeError, InvalidValueError
-from slimdc.parameterization.description import NAMES
+from slimdc.parameterization.description import NAMES, Description, Factors
+
+__all__ = ["check_factors", "check_finite", "checked_shapes"]
 
 AXES = {"u": "(C or 1, n, b)", "s": "(C or 1, b)", "vx": "(C, b, d)", "vy": "(C, b, c)"}
 
 
-@dataclass(frozen=True)
-class Counts:
-    """Label, held rows and held components of each class block; what is beyond is padding.
+def checked_shapes(factors: Any) -> Factors:
+    """Check what can be told of factors without looking at a value.
 
     Parameters
     ----------
-    labels, samples, components : tuple of int
-        One entry for each class block.
-
-    Examples
-    --------
-    >>> Counts(labels=(0, 1), samples=(3, 2), components=(2, 2)).samples
-    (3, 2)
-    """
-
-    labels: tuple[int, ...]
-    samples: tuple[int, ...]
-    components: tuple[int, ...]
-
-
-def check_factors(
-    u: Any,
-    s: Any,
-    vx: Any,
-    vy: Any,
-    labels: Sequence[int] | None = None,
-    samples: Sequence[int] | None = None,
-    components: Sequence[int] | None = None,
-) -> Counts:
-    """Check that factors form a slimmable set (Eq. 8), with U orthonormal for each class.
-
-    Parameters
-    ----------
-    u : array, shape (C or 1, n, b)
-        Left factors; ``UᵀU = I`` on the components that a class holds.
-    s : array, shape (C or 1, b)
-        Weights of the components, of any sign.
-    vx : array, shape (C, b, d)
-        Right factors of the samples.
-    vy : array, shape (C, b, c)
-        Right factors of the labels.
-    labels, samples, components : sequence of int, optional
-        Label, held rows and held components of each class block. By default ``0 .. C-1``, n and b.
+    factors : Factors
+        U, s, V_x and V_y as a caller gave them.
 
     Returns
     -------
-    Counts
-        The three, completed.
+    Factors
+        Arrays of one framework and dtype, of shapes that fit each other.
 
     Raises
     ------
     InvalidTypeError
-        A factor is no array of float32 or float64, or frameworks or dtypes are mixed.
+        There are not four of them, one is no array of float32 or float64, or frameworks or dtypes
+        are mixed.
     InvalidValueError
-        Shapes do not fit, a value is not finite, U is not orthonormal, padding is not zero, or
-        labels, samples or components do not fit.
+        Shapes do not fit.
 
     Examples
     --------
-    >>> import numpy as np
     >>> ones = np.ones((2, 1, 1))
-    >>> check_factors(ones, np.ones((1, 1)), np.ones((2, 1, 5)), np.ones((2, 1, 2))).labels
-    (0, 1)
+    >>> given = Factors(ones, np.ones((1, 1)), np.ones((2, 1, 5)), np.ones((2, 1, 2)))
+    >>> checked_shapes(given).u is ones
+    True
     """
-    arrays = dict(zip(NAMES, (u, s, vx, vy), strict=True))
-    namespace(u, s, vx, vy, argument="u, s, vx, vy")
-    for name, array in arrays.items():
+    if not isinstance(factors, tuple) or len(factors) != len(NAMES):
+        raise InvalidTypeError("factors", type(factors).__name__, f"Factors{NAMES}")
+    found = Factors(*(as_array(array, name) for name, array in zip(NAMES, factors, strict=True)))
+    namespace(*found, argument="u, s, vx, vy")
+    dtype = dtype_name(found.u)
+    for name, array in found._asdict().items():
         if dtype_name(array) not in ("float32", "float64"):
             raise InvalidTypeError(
                 name, found=f"dtype {dtype_name(array)}", expected="float32 or float64"
             )
-        if dtype_name(array) != dtype_name(u):
+        if dtype_name(array) != dtype:
             raise InvalidTypeError(
-                name, found=f"dtype {dtype_name(array)}", expected=f"that of u, {dtype_name(u)}"
+                name, found=f"dtype {dtype_name(array)}", expected=f"that of u, {dtype}"
             )
-    _check_shapes(arrays)
-    classes, b, c = vy.shape
-    n = u.shape[1]
-    held = Counts(
-        _counts("labels", labels, tuple(range(classes)), classes, 0, c - 1),
-        _counts("samples", samples, (n,) * classes, classes, 1, n),
-        _counts("components", components, (b,) * classes, classes, 1, b),
-    )
-    _check_held(held, arrays)
-    host = {name: to_numpy(array, name) for name, array in arrays.items()}
-    for name, values in host.items():
+    _check_shapes(found._asdict())
+    return found
+
+
+def check_factors(factors: Factors, description: Description) -> Factors:
+    """Check that factors form the set that is described (Eq. 8), with U orthonormal in each class.
+
+    Parameters
+    ----------
+    factors : Factors
+        What `checked_shapes` gave.
+    description : Description
+        What is said about them.
+
+    Returns
+    -------
+    Factors
+        Copies on the host, which are what was checked.
+
+    Raises
+    ------
+    InvalidTypeError
+        Values cannot be copied to the host.
+    InvalidValueError
+        The description does not fit the shapes, a value is not finite, U is not orthonormal on the
+        components that a class holds, or padding is not zero.
+
+    Examples
+    --------
+    >>> from slimdc.parameterization.preprocessing import Preprocessing
+    >>> known = Description((5,), "flat", Preprocessing(), "float64", (0, 1), (1, 1), (1, 1))
+    >>> ones = np.ones((2, 1, 1))
+    >>> given = Factors(ones, np.ones((1, 1)), np.ones((2, 1, 5)), np.ones((2, 1, 2)))
+    >>> check_factors(given, known).vx.shape
+    (2, 1, 5)
+    """
+    _check_described(factors, description)
+    host = Factors(*(to_numpy(array, name) for name, array in factors._asdict().items()))
+    for name, values in host._asdict().items():
         check_finite(name, values)
-    _check_padding(host, held)
-    _check_orthonormal(host["u"], held)
-    return held
+    _check_padding(host, description)
+    _check_orthonormal(host.u, description)
+    return host
 
 
 def check_finite(name: str, values: HostArray) -> None:
@@ -157,63 +153,39 @@ def _check_shapes(arrays: dict[str, Any]) -> None:
         )
 
 
-def _counts(
-    name: str,
-    given: Sequence[int] | None,
-    default: tuple[int, ...],
-    classes: int,
-    lowest: int,
-    highest: int,
-) -> tuple[int, ...]:
-    given = default if given is None else given
-    wrong = InvalidTypeError(name, found=repr(given), expected="a sequence of int")
-    try:
-        counts = tuple(given)
-    except TypeError:
-        raise wrong from None
-    if not all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in counts):
-        raise wrong
-    counts = tuple(map(int, counts))
-    if len(counts) != classes or min(counts) < lowest or max(counts) > highest:
+def _check_described(factors: Factors, held: Description) -> None:
+    classes, b, d = factors.vx.shape
+    if held.size != d:
         raise InvalidValueError(
-            name, found=str(counts), expected=f"{classes} numbers from {lowest} to {highest}"
+            "shape", found=str(held.shape), expected=f"the {d} values of a row of vx"
         )
-    return counts
-
-
-def _check_held(held: Counts, arrays: dict[str, Any]) -> None:
-    if len(set(held.labels)) != len(held.labels):
-        raise InvalidValueError("labels", found=str(held.labels), expected="distinct labels")
+    if len(held.labels) != classes or max(held.labels) >= factors.vy.shape[2]:
+        raise InvalidValueError(
+            "labels",
+            found=shown(held.labels),
+            expected=f"{classes} numbers from 0 to {factors.vy.shape[2] - 1}",
+        )
     for name, counts, length in (
-        ("samples", held.samples, arrays["u"].shape[1]),
-        ("components", held.components, arrays["vx"].shape[1]),
+        ("samples", held.samples, factors.u.shape[1]),
+        ("components", held.components, b),
     ):
         if max(counts) != length:
             raise InvalidValueError(
-                name, found=str(counts), expected=f"a largest entry of {length}, the padded length"
+                name,
+                found=shown(counts),
+                expected=f"a largest entry of {length}, the padded length",
             )
-    if any(k > n for k, n in zip(held.components, held.samples, strict=True)):
-        raise InvalidValueError(
-            "components",
-            found=f"{held.components} for {held.samples} samples",
-            expected="at most as many components as samples in each class",
-        )
     for name, uneven in (("u", (held.samples, held.components)), ("s", (held.components,))):
-        if arrays[name].shape[0] == 1 and any(len(set(counts)) > 1 for counts in uneven):
+        if getattr(factors, name).shape[0] == 1 and any(len(set(counts)) > 1 for counts in uneven):
             raise InvalidValueError(
                 name, found="one block for classes of unequal size", expected="a block for each"
             )
 
 
-def _check_padding(host: dict[str, HostArray], held: Counts) -> None:
+def _check_padding(host: Factors, held: Description) -> None:
     for i, (n, k) in enumerate(zip(held.samples, held.components, strict=True)):
-        u, s = (host[name][min(i, host[name].shape[0] - 1)] for name in "us")
-        padding = {
-            "u": (u[n:], u[:, k:]),
-            "s": (s[k:],),
-            "vx": (host["vx"][i, k:],),
-            "vy": (host["vy"][i, k:],),
-        }
+        u, s, vx, vy = (factor[min(i, factor.shape[0] - 1)] for factor in host)
+        padding = {"u": (u[n:], u[:, k:]), "s": (s[k:],), "vx": (vx[k:],), "vy": (vy[k:],)}
         for name, parts in padding.items():
             if any(part.any() for part in parts):
                 raise InvalidValueError(
@@ -223,14 +195,14 @@ def _check_padding(host: dict[str, HostArray], held: Counts) -> None:
                 )
 
 
-def _check_orthonormal(u: HostArray, held: Counts) -> None:
+def _check_orthonormal(u: HostArray, held: Description) -> None:
     # Rounding each entry of an exactly orthonormal U to its dtype, and a few float32 Newton-Schulz
     # steps, stay within some eps; 64 of them times sqrt(n) still tells a wrong column at once.
     tolerance = 64.0 * float(np.finfo(u.dtype).eps) * float(np.sqrt(u.shape[1]))
     for i, block in enumerate(u.astype(np.float64)):
         k = held.components[i]
         error = float(np.abs(block[:, :k].T @ block[:, :k] - np.eye(k)).max())
-        if error > tolerance:
+        if not error <= tolerance:  # what overflows is NaN
             raise InvalidValueError(
                 "u",
                 found=f"|UᵀU - I| of {error:.1e} in class block {i}",

@@ -107,9 +107,7 @@ def load(path: str | os.PathLike[str], *, like: Any = None) -> SlimmableDataset:
     try:
         if set(tensors) != set(NAMES):
             raise InvalidValueError("tensors", str(sorted(tensors)), str(sorted(NAMES)))
-        data = SlimmableDataset.from_description(
-            Factors(**tensors), Description.from_metadata(metadata)
-        )
+        data = SlimmableDataset(Factors(**tensors), Description.from_metadata(metadata))
     except (SlimdcError, ValueError, TypeError, OverflowError) as error:
         raise FileError(
             os.fspath(path), found=f"a damaged set ({error})", expected="a set that was saved"
