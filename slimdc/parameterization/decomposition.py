@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from slimdc._array import HostArray, as_array, dtype_name, namespace, to_numpy
+from slimdc._tolerance import numerical_rank
 from slimdc.backend import one_blas_thread
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
 from slimdc.parameterization.description import WIDTHS, Description, Factors
@@ -197,9 +198,9 @@ def _factor(x: HostArray, y: NDArray[np.float64], label: int) -> Factors:
 
 
 def _is_zero(squares: NDArray[np.float64], part: HostArray) -> NDArray[np.bool_]:
-    """Rows that are rounding only, by the usual tolerance of a numerical rank."""
+    """Rows that are rounding only."""
     size = np.sqrt(squares)
-    rounding = max(part.shape) * np.finfo(np.float64).eps
+    rounding = numerical_rank(part.shape, float(np.finfo(np.float64).eps))
     return np.asarray(size <= rounding * size.max(), dtype=np.bool_)
 
 
