@@ -104,6 +104,29 @@ def scalar(argument: str, value: Any, beside: Array) -> Any:
     return xp.astype(value, beside.dtype)
 
 
+def shared_namespace(*arrays: Array) -> Any:
+    """Namespace to compute in with arrays that passed `matching`.
+
+    Parameters
+    ----------
+    *arrays : array
+        Of one framework; some of them may be values that are being recorded.
+
+    Returns
+    -------
+    namespace
+        The one that records, if there is one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> shared_namespace(np.ones(1), np.ones(2)).__name__
+    'array_api_compat.numpy'
+    """
+    spaces = [array_api_compat.array_namespace(array) for array in arrays]
+    return next((xp for xp in spaces if not isinstance(xp, ModuleType)), spaces[0])
+
+
 def _one_framework(arrays: list[Array], argument: str) -> None:
     kinds = {type(array): array for array in arrays}
     # A namespace that is no module records what is done with its values, and they mix with plain

@@ -24,7 +24,7 @@ from array_api_compat import array_namespace, device
 
 from slimdc._array import widest_float
 from slimdc._checks import non_negative, one_of
-from slimdc._operands import matching, scalar
+from slimdc._operands import matching, scalar, shared_namespace
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
 
 __all__ = [
@@ -405,8 +405,8 @@ def _ridge_solution(x: Array, y: Array, ridge: float) -> Array:
 
 
 def _ridge_coefficients(x: Array, y: Array, ridge: float) -> Array:
-    ridge = scalar("ridge", ridge, x)
-    xp = array_namespace(x)
+    ridge, y = scalar("ridge", ridge, x), _widen(y)
+    xp = shared_namespace(x, y)
     n = x.shape[0]
     eye = xp.eye(n, dtype=x.dtype, device=device(x))
     kernel = x @ x.mT
@@ -414,7 +414,7 @@ def _ridge_coefficients(x: Array, y: Array, ridge: float) -> Array:
     # Where every ReLU of a network is dead, K and its trace are 0: the floor makes X†Y 0 as well.
     regular = kernel + (trace * (ridge / n) + _FLOOR) * eye
     try:
-        return xp.linalg.solve(regular, _widen(y))
+        return xp.linalg.solve(regular, y)
     except Exception as error:
         # NumPy, CuPy and torch have a class of this name each; JAX gives NaN or infinity.
         if "LinAlgError" not in type(error).__name__:

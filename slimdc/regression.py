@@ -14,7 +14,7 @@ from array_api_compat import array_namespace
 
 from slimdc import _linalg, _tolerance
 from slimdc._checks import non_negative, positive, whole_number
-from slimdc._operands import matching
+from slimdc._operands import matching, shared_namespace
 from slimdc.errors import InvalidTypeError, InvalidValueError
 
 __all__ = [
@@ -271,15 +271,15 @@ def orthonormality_defect(vx: Array) -> Array:
     return worst if vx.shape[0] <= vx.shape[1] else xp.where(worst > 1, worst, xp.ones_like(worst))
 
 
-def checked(parts: dict[str, Components], w: Array | None = None) -> Any:
+def checked(parts: dict[str, Components], *w: Array) -> Any:
     """Namespace of components, and of parameters w, that match each other.
 
     Parameters
     ----------
     parts : dict of str to Components
         One or two of them, by their names in messages.
-    w : array (d, c), optional
-        Parameters.
+    *w : array (d, c)
+        Parameters, if there are any.
 
     Returns
     -------
@@ -304,10 +304,10 @@ def checked(parts: dict[str, Components], w: Array | None = None) -> Any:
             raise InvalidTypeError(name, type(part).__name__, "Components")
         for of, array, axes in zip(part._fields, part, ("", "d", "c"), strict=True):
             operands[f"{name}.{of}".strip(".")] = (array, rows + axes)
-    if w is not None:
-        operands["w"] = (w, "dc")
+    for head in w:
+        operands["w"] = (head, "dc")
     matching(operands, may_be_empty="Br")
-    return array_namespace(*(array for array, _ in operands.values()))
+    return shared_namespace(*(array for array, _ in operands.values()))
 
 
 def _eps(xp: Any, x: Array) -> float:
