@@ -1,11 +1,14 @@
-"""Norms and factorizations that keep their digits at any scale and raise in no framework."""
+"""Norms and factorizations that keep their digits at any scale and raise in no framework.
+
+A matrix that holds NaN or infinity has NaN singular values, norms and solutions: NumPy and torch
+would raise errors of their own, each another one.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from slimdc._array import namespace
-from slimdc.errors import InvalidTypeError, InvalidValueError
+from array_api_compat import device
 
 Array: TypeAlias = Any
 Norm: TypeAlias = Literal["frobenius", "spectral"]
@@ -15,15 +18,14 @@ class Elimination(NamedTuple):
     """Solution of a regression in an orthonormal basis whose first part spans the kept rows.
 
     The coordinates of W are ``solution`` (K, c), those of W', above ``rest`` (r, c), those of
-    W − W'. ``block`` (r, r) is Ṽ_x (I − P') in that basis and ``residual`` (r, c) is Ṽ_y − Ṽ_x W',
-    both divided by ``lengths`` (r, 1), the lengths of the rows of Ṽ_x.
+    W − W'. ``residual`` (r, c) is Ṽ_y − Ṽ_x W', and ``smallest`` () is the smallest singular value
+    of Ṽ_x (I − P'), 1 for r = 0, each row of Ṽ_x and Ṽ_y divided by the length of that of Ṽ_x.
     """
 
     solution: Array
     rest: Array
-    block: Array
     residual: Array
-    lengths: Array
+    smallest: Array
 
 
 def nonzero(xp: Any, x: Array) -> Array:
@@ -37,9 +39,10 @@ def norm(xp: Any, x: Array, kind: Norm) -> Array:
         return xp.sum(x)
     # Squares of the entries may leave the range of the dtype where the norm does not.
     scale = xp.max(xp.abs(x))
-    return scale * xp.linalg.matrix_norm(
-        x / nonzero(xp, scale), ord="fro" if kind == "frobenius" else 2
-    )
+    scaled = x / nonzero(xp, scale)
+    if kind == "spectral":
+        return scale * xp.max(singular_values(xp, scaled))
+    return scale * xp.linalg.matrix_norm(scaled, ord="fro")
 
 
 def lengths(xp: Any, x: Array) -> Array:
@@ -48,16 +51,29 @@ def lengths(xp: Any, x: Array) -> Array:
     return scale * xp.linalg.vector_norm(x / nonzero(xp, scale), axis=1, keepdims=True)
 
 
-def solve(xp: Any, a: Array, b: Array, cutoff: float = 0.0) -> Array:
-    """Least-norm least-squares solution a†b; singular values up to cutoff · largest count as 0."""
+def singular_values(xp: Any, x: Array) -> Array:
+    """Singular values of a matrix in descending order; NaN if an entry is not finite."""
+    finite = xp.all(xp.isfinite(x))
+    sigma = xp.linalg.svdvals(xp.where(finite, x, xp.zeros_like(x)))
+    return xp.where(finite, sigma, xp.full_like(sigma, float("nan")))
+
+
+def solve(xp: Any, a: Array, b: Array, cutoff: float = 0.0) -> tuple[Array, Array]:
+    """Least-norm least-squares solution a†b, and the singular values of a.
+
+    Singular values up to cutoff times the largest count as 0.
+    """
     if 0 in a.shape:
-        return b
+        zeros = xp.zeros((a.shape[1], b.shape[1]), dtype=b.dtype, device=device(b))
+        return zeros, xp.sum(a, axis=1)
     # NumPy raises on a singular matrix, torch raises something else and JAX gives NaN: by SVD all
     # three say the same.
-    left, sigma, right = xp.linalg.svd(a, full_matrices=False)
-    held = sigma > cutoff * xp.max(sigma)
-    inverse = xp.where(held, 1.0 / nonzero(xp, sigma), xp.zeros_like(sigma))
-    return xp.matmul(right.mT, inverse[:, None] * xp.matmul(left.mT, b))
+    finite = xp.all(xp.isfinite(a))
+    left, sigma, right = xp.linalg.svd(xp.where(finite, a, xp.zeros_like(a)), full_matrices=False)
+    sigma = xp.where(finite, sigma, xp.full_like(sigma, float("nan")))
+    counts = (sigma > cutoff * xp.max(sigma)) | ~finite
+    inverse = xp.where(counts, 1.0 / nonzero(xp, sigma), xp.zeros_like(sigma))
+    return xp.matmul(right.mT, inverse[:, None] * xp.matmul(left.mT, b)), sigma
 
 
 def eliminate(xp: Any, kept: tuple[Array, Array], removed: tuple[Array, Array]) -> Elimination:
@@ -68,46 +84,13 @@ def eliminate(xp: Any, kept: tuple[Array, Array], removed: tuple[Array, Array]) 
     """
     k = kept[0].shape[0]
     vx, vy = (xp.concat(pair, axis=0) for pair in zip(kept, removed, strict=True))
-    scale = lengths(xp, vx)
-    divisor = nonzero(xp, scale)
+    divisor = nonzero(xp, lengths(xp, vx))
     _, upper = xp.linalg.qr((vx / divisor).mT, mode="reduced")
     lower, vy = upper.mT, vy / divisor
-    solution = solve(xp, lower[:k, :k], vy[:k, :])
-    block = lower[k:, k:]
+    solution, _ = solve(xp, lower[:k, :k], vy[:k, :])
     residual = vy[k:, :] - xp.matmul(lower[k:, :k], solution)
-    return Elimination(solution, solve(xp, block, residual), block, residual, scale[k:, :])
-
-
-def checked(*parts: tuple[Array, Array, Array], w: Array | None = None) -> Any:
-    """Namespace of components (s, V_x, V_y), and of w, whose shapes and dtypes agree."""
-    arrays = [a for part in parts for a in part] + ([] if w is None else [w])
-    xp = namespace(*arrays, argument="components")
-    d, c = parts[0][1].shape[-1], parts[0][2].shape[-1]
-    for s, vx, vy in parts:
-        _check(xp, s, "s", ("any",))
-        _check(xp, vx, "vx", (s.shape[0], d))
-        _check(xp, vy, "vy", (s.shape[0], c))
-    if w is not None:
-        _check(xp, w, "w", (d, c))
-    dtypes = {str(a.dtype) for a in arrays}
-    if len(dtypes) > 1:
-        raise InvalidTypeError("components", " and ".join(sorted(dtypes)), "arrays of one dtype")
-    return xp
-
-
-def checked_matrix(x: Array, argument: str) -> Any:
-    """Namespace of a real floating point matrix with at least one column."""
-    xp = namespace(x, argument=argument)
-    _check(xp, x, argument, ("any", "any"))
-    return xp
-
-
-def _check(xp: Any, x: Array, argument: str, shape: tuple[int | str, ...]) -> None:
-    if not xp.isdtype(x.dtype, "real floating"):
-        raise InvalidTypeError(argument, f"dtype {x.dtype}", "a real floating point dtype")
-    fits = x.ndim == len(shape) and all(
-        found == wanted or wanted == "any" for found, wanted in zip(x.shape, shape, strict=True)
-    )
-    if not fits or 0 in x.shape[1:]:
-        wanted = ", ".join(map(str, shape))
-        raise InvalidValueError(argument, f"shape {tuple(x.shape)}", f"shape ({wanted})")
+    # ‖rest‖ and ‖residual‖ / smallest come from one SVD: so however ill-conditioned the block is,
+    # rounding cannot make the former the larger of the two by more than some eps.
+    rest, sigma = solve(xp, lower[k:, k:], residual)
+    smallest = xp.min(sigma) if sigma.shape[0] else xp.ones_like(xp.sum(sigma))
+    return Elimination(solution, rest, residual, smallest)

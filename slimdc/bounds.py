@@ -2,20 +2,40 @@
 
 A set is seen whole, as in `slimdc.regression`: the components of all classes stacked, U gone. The
 functions take arrays of any namespace of the array API, compute in the dtype that they are given,
-return zero-dimensional arrays of it, and may be compiled. `slimdc.certify` runs them in NumPy
-float64 on two sets.
+return zero-dimensional arrays of it, and may be compiled: they check what is static about their
+arguments (words, ranks, shapes, dtypes), and give NaN where a value is not finite. `slimdc.certify`
+runs them in NumPy float64 on two sets, and says what rounding leaves undecided.
+
+(The file is longer than others for its docstrings: each quantity has one function.)
 """
 
 from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from array_api_compat import array_namespace
+
 from slimdc import _linalg
+from slimdc._checks import one_of
 from slimdc._linalg import Norm
+from slimdc._operands import scalar
 from slimdc.errors import InvalidValueError
-from slimdc.regression import Components
+from slimdc.regression import Components, checked
+
+__all__ = [
+    "Norm",
+    "equation_9",
+    "equation_10_distance",
+    "first_order_bound",
+    "first_order_distance",
+    "infinity_order_bound",
+    "infinity_order_distance",
+    "kept_ratio",
+]
 
 Array: TypeAlias = Any
+
+NORMS: tuple[Norm, ...] = ("frobenius", "spectral")
 
 
 def first_order_distance(
@@ -33,8 +53,8 @@ def first_order_distance(
         The r ≥ 0 components that slimming removes.
     w : array (d, c)
         Parameters before the step.
-    eta : float
-        Learning rate η.
+    eta : float or array ()
+        Learning rate η ≥ 0.
     norm : {"frobenius", "spectral"}
         Norm of Δ.
 
@@ -46,7 +66,8 @@ def first_order_distance(
     Raises
     ------
     InvalidTypeError, InvalidValueError
-        Arrays are not real floating point ones of matching shapes.
+        Arrays are not real floating point ones of matching shapes, η is no number of at least 0,
+        or the norm is another one.
 
     Examples
     --------
@@ -55,7 +76,9 @@ def first_order_distance(
     >>> float(first_order_distance(removed, np.zeros((3, 1)), eta=0.1))
     0.2
     """
-    xp = _linalg.checked(removed, w=w)
+    one_of("norm", norm, NORMS)
+    xp = checked({"removed": removed}, w)
+    eta = scalar("eta", eta, w)
     if removed.s.shape[0] == 0:
         return xp.sum(removed.s)
     largest = xp.max(xp.abs(removed.s))
@@ -86,10 +109,10 @@ def equation_9(
         The set, split by slimming.
     w : array (d, c)
         Parameters before the step.
-    eta : float
-        Learning rate η.
+    eta : float or array ()
+        Learning rate η ≥ 0.
     significance : float or array (), optional
-        s; pass s₂ (over several classes the largest second value of any) for the printed form.
+        s ≥ 0; pass s₂ (over several classes the largest second value of any) for the printed form.
     norm : {"frobenius", "spectral"}
         Norm of both sides.
 
@@ -101,7 +124,7 @@ def equation_9(
     Raises
     ------
     InvalidTypeError, InvalidValueError
-        Arrays are not real floating point ones of matching shapes.
+        As `first_order_distance`; s is no number of at least 0.
 
     Examples
     --------
@@ -114,8 +137,12 @@ def equation_9(
     >>> float(first_order_distance(removed, w)), float(equation_9(kept, removed, w))
     (0.5, 0.5)
     """
-    xp = _linalg.checked(kept, removed, w=w)
-    if significance is None:
+    one_of("norm", norm, NORMS)
+    xp = checked({"kept": kept, "removed": removed}, w)
+    eta = scalar("eta", eta, w)
+    if significance is not None:
+        significance = scalar("significance", significance, w)
+    else:
         if removed.s.shape[0] == 0:
             return xp.sum(removed.s)
         significance = xp.max(xp.abs(removed.s))
@@ -143,8 +170,8 @@ def first_order_bound(
         The set, split by slimming.
     w : array (d, c)
         Parameters before the step.
-    eta : float
-        Learning rate η.
+    eta : float or array ()
+        Learning rate η ≥ 0.
     norm : {"frobenius", "spectral"}
         Norm of both sides; ‖Ṽ_x‖₂ is spectral in both.
 
@@ -156,7 +183,7 @@ def first_order_bound(
     Raises
     ------
     InvalidTypeError, InvalidValueError
-        Arrays are not real floating point ones of matching shapes.
+        As `first_order_distance`.
 
     Examples
     --------
@@ -166,9 +193,8 @@ def first_order_bound(
     >>> float(first_order_bound(kept, removed, np.zeros((3, 1))))
     1.0
     """
-    xp = _linalg.checked(kept, removed, w=w)
-    longest = _linalg.norm(xp, removed.vx, "spectral")
-    return longest * equation_9(kept, removed, w, eta=eta, norm=norm)
+    residual = equation_9(kept, removed, w, eta=eta, norm=norm)
+    return _linalg.norm(array_namespace(residual), removed.vx, "spectral") * residual
 
 
 def infinity_order_distance(
@@ -196,7 +222,8 @@ def infinity_order_distance(
     Raises
     ------
     InvalidTypeError, InvalidValueError
-        Arrays do not match, nothing is kept, or there are more components than dimensions.
+        Arrays are not real floating point ones of matching shapes, nothing is kept, there are more
+        components than dimensions, or the norm is another one.
 
     Examples
     --------
@@ -206,16 +233,20 @@ def infinity_order_distance(
     >>> round(float(infinity_order_distance(kept, removed)), 6)
     3.0
     """
-    xp = _linalg.checked(kept, removed)
-    return _linalg.norm(xp, _eliminate(xp, kept, removed).rest, norm)
+    one_of("norm", norm, NORMS)
+    xp, parts = _eliminated(kept, removed)
+    return _linalg.norm(xp, parts.rest, norm)
 
 
 def infinity_order_bound(kept: Components, removed: Components) -> Array:
-    """Bound ‖Ṽ_y − Ṽ_x W'‖₂ / σ_min(Ṽ_x (I − P')) of the spectral infinity-order distance.
+    """Bound ‖D (Ṽ_y − Ṽ_x W')‖₂ / σ_min(D Ṽ_x (I − P')) of the spectral infinity-order distance.
 
-    P' projects on the row space of the kept V_x. The general form of Eq. 10: any V_x of full row
-    rank, any V_y. It is an equality where one component is removed, and where V_x has orthonormal
-    rows. Rows of V scaled against s, which leave the set as it is, change the bound.
+    P' projects on the row space of the kept V_x. Any positive diagonal D gives a bound; this one
+    divides each row by the length of that of Ṽ_x. So rows of V scaled against s, which leave the
+    set as it is, leave the bound as it is too, and rows of very different length cost no digits.
+
+    The general form of Eq. 10: any V_x of full row rank, any V_y. It is an equality where one
+    component is removed, and where V_x has orthonormal rows.
 
     Parameters
     ----------
@@ -240,14 +271,11 @@ def infinity_order_bound(kept: Components, removed: Components) -> Array:
     >>> round(float(infinity_order_bound(kept, removed)), 6)
     3.0
     """
-    xp = _linalg.checked(kept, removed)
-    if removed.s.shape[0] == 0:
-        return xp.sum(removed.s)
-    parts = _eliminate(xp, kept, removed)
-    smallest = xp.min(xp.linalg.svdvals(parts.lengths * parts.block))
-    residual = _linalg.norm(xp, parts.lengths * parts.residual, "spectral")
-    infinite = xp.full_like(smallest, float("inf"))
-    return xp.where(smallest > 0, residual / _linalg.nonzero(xp, smallest), infinite)
+    xp, parts = _eliminated(kept, removed)
+    residual = _linalg.norm(xp, parts.residual, "spectral")
+    infinite = xp.full_like(residual, float("inf"))
+    divisor = _linalg.nonzero(xp, parts.smallest)
+    return xp.where(parts.smallest == 0, infinite, residual / divisor)
 
 
 def kept_ratio(kept: Components, removed: Components) -> Array:
@@ -279,8 +307,7 @@ def kept_ratio(kept: Components, removed: Components) -> Array:
     >>> round(float(kept_ratio(kept, removed)), 6)
     0.8
     """
-    xp = _linalg.checked(kept, removed)
-    parts = _eliminate(xp, kept, removed)
+    xp, parts = _eliminated(kept, removed)
     held, lost = (
         _linalg.norm(xp, parts.solution, "frobenius"),
         _linalg.norm(xp, parts.rest, "frobenius"),
@@ -319,11 +346,12 @@ def equation_10_distance(removed: Components) -> Array:
     >>> float(equation_10_distance(Components(np.ones(1), np.eye(1, 3), np.asarray([[0.5]]))))
     0.5
     """
-    xp = _linalg.checked(removed)
+    xp = checked({"removed": removed})
     return _linalg.norm(xp, xp.matmul(removed.vx.mT, removed.vy), "spectral")
 
 
-def _eliminate(xp: Any, kept: Components, removed: Components) -> _linalg.Elimination:
+def _eliminated(kept: Components, removed: Components) -> tuple[Any, _linalg.Elimination]:
+    xp = checked({"kept": kept, "removed": removed})
     rows, columns = kept.vx.shape[0] + removed.vx.shape[0], kept.vx.shape[1]
     if rows > columns:
         raise InvalidValueError(
@@ -331,4 +359,4 @@ def _eliminate(xp: Any, kept: Components, removed: Components) -> _linalg.Elimin
         )
     if kept.vx.shape[0] == 0:
         raise InvalidValueError("kept", "no component", "at least one")
-    return _linalg.eliminate(xp, (kept.vx, kept.vy), (removed.vx, removed.vy))
+    return xp, _linalg.eliminate(xp, (kept.vx, kept.vy), (removed.vx, removed.vy))

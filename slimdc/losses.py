@@ -4,19 +4,48 @@ All are pure functions on arrays of any array-API namespace. ``x`` are samples o
 their embeddings X^θ of shape (n, f); ``y`` are labels (n, c); ``w`` is a linear head (f, c).
 Sums are taken as printed; ``form="relative"`` divides Eqs. 6 and 7 by the squared norm of what is
 matched, so that their weights do not depend on width or scale.
+
+All may run inside traces (JAX's ``jit``, the tape of the NumPy backend). So they check what is
+static, and raise before anything is computed: `InvalidTypeError` where an argument is no array of
+real floating point numbers or has another dtype or framework than the others, `InvalidValueError`
+where shapes do not match or a word is unknown. Values are never looked at.
+
+(The file is longer than others for its docstrings: each equation has one function.)
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal, TypeAlias
 
 from array_api_compat import array_namespace, device
 
 from slimdc._array import widest_float
+from slimdc._checks import non_negative, one_of
+from slimdc._operands import matching, scalar, shared_namespace
+from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
+
+__all__ = [
+    "Form",
+    "Weights",
+    "first_order",
+    "head_gradient",
+    "infinity_order",
+    "orthogonality",
+    "performance_matching",
+    "ridge_solution",
+    "skewness",
+    "training_loss",
+    "weighted_sum",
+]
 
 Array: TypeAlias = Any
 Form: TypeAlias = Literal["printed", "relative"]
+
+FORMS = ("printed", "relative")
+PARTS = ("first", "infinity", "skew", "ortho")
 
 # Far below the diagonal of any kernel, and its inverse is finite in float32.
 _FLOOR = 1e-30
@@ -37,6 +66,13 @@ class Weights:
     ortho : float
         λ_ortho, of orthogonality (Eq. 12).
 
+    Raises
+    ------
+    InvalidTypeError
+        A weight is no real number; a bool is none.
+    InvalidValueError
+        A weight is negative or not finite.
+
     Examples
     --------
     >>> Weights(first=0.01).infinity
@@ -47,6 +83,11 @@ class Weights:
     infinity: float = 1.0
     skew: float = 1e-2
     ortho: float = 1e-4
+
+    def __post_init__(self) -> None:
+        for name in PARTS:
+            # A NumPy scalar would widen the float32 losses that it is multiplied with.
+            object.__setattr__(self, name, non_negative(name, getattr(self, name)))
 
 
 def training_loss(x: Array, y: Array, w: Array) -> Array:
@@ -68,6 +109,7 @@ def training_loss(x: Array, y: Array, w: Array) -> Array:
     >>> float(training_loss(np.eye(2), np.eye(2), np.zeros((2, 2))))
     1.0
     """
+    matching({"x": (x, "nf"), "y": (y, "nc"), "w": (w, "fc")})
     return 0.5 * _square(x @ w - y)
 
 
@@ -91,7 +133,8 @@ def head_gradient(x: Array, y: Array, w: Array) -> Array:
     array([[-1.],
            [-1.]])
     """
-    return x.mT @ (x @ w - y)
+    matching({"x": (x, "nf"), "y": (y, "nc"), "w": (w, "fc")})
+    return _head_gradient(x, y, w)
 
 
 def ridge_solution(x: Array, y: Array, ridge: float) -> Array:
@@ -104,13 +147,19 @@ def ridge_solution(x: Array, y: Array, ridge: float) -> Array:
     ----------
     x, y : array
         Features (n, f) and labels (n, c).
-    ridge : float
-        λ, relative to the mean of K's diagonal.
+    ridge : float or array ()
+        λ ≥ 0, relative to the mean of K's diagonal.
 
     Returns
     -------
     array
         Shape (f, c), in the widest float of the namespace.
+
+    Raises
+    ------
+    NumericalError
+        Without a ridge, K is singular; where the framework cannot tell, as inside traces, the
+        result is not finite.
 
     Examples
     --------
@@ -119,8 +168,8 @@ def ridge_solution(x: Array, y: Array, ridge: float) -> Array:
     array([[0.5 ],
            [0.25]])
     """
-    wide = _widen(x)
-    return wide.mT @ _ridge_coefficients(wide, y, ridge)
+    matching({"x": (x, "nf"), "y": (y, "nc")})
+    return _ridge_solution(x, y, ridge)
 
 
 def performance_matching(x_t: Array, y_t: Array, x_s: Array, y_s: Array, ridge: float) -> Array:
@@ -132,7 +181,7 @@ def performance_matching(x_t: Array, y_t: Array, x_s: Array, y_s: Array, ridge: 
         Features (m, f) and labels (m, c) of real samples.
     x_s, y_s : array
         Features (n, f) and labels (n, c) of synthetic ones.
-    ridge : float
+    ridge : float or array ()
         As for `ridge_solution`.
 
     Returns
@@ -147,6 +196,7 @@ def performance_matching(x_t: Array, y_t: Array, x_s: Array, y_s: Array, ridge: 
     >>> float(performance_matching(x, y, x, y, 0.0))
     0.0
     """
+    matching({"x_t": (x_t, "mf"), "y_t": (y_t, "mc"), "x_s": (x_s, "nf"), "y_s": (y_s, "nc")})
     wide = _widen(x_s)
     cross = _widen(x_t) @ wide.mT
     return _square(cross @ _ridge_coefficients(wide, y_s, ridge) - _widen(y_t))
@@ -183,7 +233,9 @@ def first_order(
     >>> float(first_order(0 * x, y, x, y, w))
     2.0
     """
-    return _distance(head_gradient(x, y, w), head_gradient(x_before, y_before, w), form)
+    one_of("form", form, FORMS)
+    matching(_pair(x, y, x_before, y_before) | {"w": (w, "fc")})
+    return _distance(_head_gradient(x, y, w), _head_gradient(x_before, y_before, w), form)
 
 
 def infinity_order(
@@ -200,7 +252,7 @@ def infinity_order(
         The slimmed set, embedded: (n', f) and (n', c).
     x_before, y_before : array
         The set before slimming, embedded by the same network: (n, f) and (n, c).
-    ridge : float
+    ridge : float or array ()
         As for `ridge_solution`.
     form : {"printed", "relative"}
         ``"relative"`` divides by ‖X†Y‖_F².
@@ -217,14 +269,17 @@ def infinity_order(
     >>> float(infinity_order(2 * x, y, x, y, 0.0))
     0.5
     """
-    return _distance(ridge_solution(x, y, ridge), ridge_solution(x_before, y_before, ridge), form)
+    one_of("form", form, FORMS)
+    matching(_pair(x, y, x_before, y_before))
+    return _distance(_ridge_solution(x, y, ridge), _ridge_solution(x_before, y_before, ridge), form)
 
 
 def skewness(s: Array) -> Array:
     """Compute 1 − s₁²/Σᵢsᵢ² (Eq. 11), averaged over the rows of ``s``.
 
     s₁ is taken by position: components are kept in the order of their significance. A maximum
-    would split ties, and its gradient would vanish where all values are equal.
+    would split ties, and its gradient would vanish where all values are equal. A row of zeros
+    counts as 0.
 
     Parameters
     ----------
@@ -242,9 +297,13 @@ def skewness(s: Array) -> Array:
     >>> float(skewness(np.array([[1.0, 1.0]])))
     0.5
     """
+    matching({"s": (s, "Cb")})
     xp = array_namespace(s)
     square = s * s
-    share = square[:, 0] / xp.sum(square, axis=1)
+    total = xp.sum(square, axis=1)
+    # Where all of a row is 0, nothing stands beside s₁.
+    empty = xp.astype(total == 0, total.dtype)
+    share = (square[:, 0] + empty) / (total + empty)
     return 1.0 - xp.sum(share) / s.shape[0]
 
 
@@ -270,6 +329,9 @@ def orthogonality(vx: Array, vy: Array, *, centred: bool = False) -> Array:
     >>> float(orthogonality(np.eye(3, 5), np.eye(3, 2)))
     0.0
     """
+    matching({"vx": (vx, "Bd"), "vy": (vy, "Bc")})
+    if not isinstance(centred, bool):
+        raise InvalidTypeError("centred", repr(centred), "True or False")
     xp = array_namespace(vx)
     eye = xp.eye(vx.shape[0], dtype=vx.dtype, device=device(vx))
     target = xp.eye(vy.shape[1], dtype=vy.dtype, device=device(vy))
@@ -278,7 +340,7 @@ def orthogonality(vx: Array, vy: Array, *, centred: bool = False) -> Array:
     return _square(vx @ vx.mT - eye) + _square(vy.mT @ vy - target)
 
 
-def weighted_sum(parts: dict[str, Array], weights: Weights) -> Array:
+def weighted_sum(parts: Mapping[str, Array], weights: Weights) -> Array:
     """Compute λ₁ L¹ + λ∞ L∞ + λ_skew L_skew + λ_ortho L_ortho (Eq. 13).
 
     Parameters
@@ -293,12 +355,29 @@ def weighted_sum(parts: dict[str, Array], weights: Weights) -> Array:
     array
         A scalar.
 
+    Raises
+    ------
+    InvalidTypeError
+        `weights` are no `Weights`, or a part is no scalar.
+    InvalidValueError
+        A part is missing or unknown.
+
     Examples
     --------
     >>> parts = {"first": 1.0, "infinity": 2.0, "skew": 3.0, "ortho": 4.0}
     >>> weighted_sum(parts, Weights(first=2.0, infinity=1.0, skew=0.5, ortho=0.25))
     6.5
     """
+    if not isinstance(weights, Weights):
+        raise InvalidTypeError("weights", type(weights).__name__, "Weights")
+    if not isinstance(parts, Mapping):
+        raise InvalidTypeError("parts", type(parts).__name__, "a dict")
+    if set(parts) != set(PARTS):
+        found, expected = (", ".join(map(repr, names)) for names in (parts, PARTS))
+        raise InvalidValueError("parts", f"keys {found or 'missing'}", f"keys {expected}")
+    for name, part in parts.items():
+        if getattr(part, "ndim", None) != 0 and not isinstance(part, Real):
+            raise InvalidTypeError(f"parts[{name!r}]", f"{part!r}", "a scalar")
     return (
         parts["first"] * weights.first
         + parts["infinity"] * weights.infinity
@@ -307,14 +386,40 @@ def weighted_sum(parts: dict[str, Array], weights: Weights) -> Array:
     )
 
 
+def _pair(x: Array, y: Array, x_before: Array, y_before: Array) -> dict[str, tuple[Array, str]]:
+    return {
+        "x": (x, "nf"),
+        "y": (y, "nc"),
+        "x_before": (x_before, "mf"),
+        "y_before": (y_before, "mc"),
+    }
+
+
+def _head_gradient(x: Array, y: Array, w: Array) -> Array:
+    return x.mT @ (x @ w - y)
+
+
+def _ridge_solution(x: Array, y: Array, ridge: float) -> Array:
+    wide = _widen(x)
+    return wide.mT @ _ridge_coefficients(wide, y, ridge)
+
+
 def _ridge_coefficients(x: Array, y: Array, ridge: float) -> Array:
-    xp = array_namespace(x)
+    ridge, y = scalar("ridge", ridge, x), _widen(y)
+    xp = shared_namespace(x, y)
     n = x.shape[0]
     eye = xp.eye(n, dtype=x.dtype, device=device(x))
     kernel = x @ x.mT
     trace = xp.sum(kernel * eye)
     # Where every ReLU of a network is dead, K and its trace are 0: the floor makes X†Y 0 as well.
-    return xp.linalg.solve(kernel + (trace * (ridge / n) + _FLOOR) * eye, _widen(y))
+    regular = kernel + (trace * (ridge / n) + _FLOOR) * eye
+    try:
+        return xp.linalg.solve(regular, y)
+    except Exception as error:
+        # NumPy, CuPy and torch have a class of this name each; JAX gives NaN or infinity.
+        if "LinAlgError" not in type(error).__name__:
+            raise
+        raise NumericalError("ridge", f"{ridge} and a singular kernel", "a larger one") from error
 
 
 def _widen(x: Array) -> Array:

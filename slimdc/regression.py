@@ -2,14 +2,29 @@
 
 A set X = U S V_x, Y = U S V_y (Eq. 8) whose U is block-orthonormal has XᵀX = V_xᵀ S² V_x and
 XᵀY = V_xᵀ S² V_y, so regression needs no more than (S, V_x, V_y). The functions take arrays of any
-namespace of the array API, compute in the dtype that they are given and may be compiled.
+namespace of the array API, compute in the dtype that they are given and may be compiled: they
+check what is static about their arguments, and give NaN where a value is not finite.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple, TypeAlias
 
-from slimdc import _linalg
+from array_api_compat import array_namespace
+
+from slimdc import _linalg, _tolerance
+from slimdc._checks import non_negative, positive, whole_number
+from slimdc._operands import matching, shared_namespace
+from slimdc.errors import InvalidTypeError, InvalidValueError
+
+__all__ = [
+    "Components",
+    "full_row_rank",
+    "linear_solution",
+    "loss_gradient",
+    "orthonormality_defect",
+    "row_independence",
+]
 
 Array: TypeAlias = Any
 
@@ -51,6 +66,11 @@ class Components(NamedTuple):
         tuple of Components
             Both parts; either may be empty.
 
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            `k` is no int from 0 to B, or the arrays do not match.
+
         Examples
         --------
         >>> import numpy as np
@@ -58,6 +78,10 @@ class Components(NamedTuple):
         >>> kept.s.shape, removed.s.shape
         ((1,), (2,))
         """
+        checked({"": self})
+        k = whole_number("k", k, at_least=0)
+        if k > self.s.shape[0]:
+            raise InvalidValueError("k", str(k), f"at most {self.s.shape[0]}, the components held")
         first = Components(self.s[:k], self.vx[:k, :], self.vy[:k, :])
         return first, Components(self.s[k:], self.vx[k:, :], self.vy[k:, :])
 
@@ -89,7 +113,7 @@ def loss_gradient(part: Components, w: Array) -> Array:
     >>> loss_gradient(part, np.zeros((2, 1))).tolist()
     [[-4.0], [0.0]]
     """
-    xp = _linalg.checked(part, w=w)
+    xp = checked({"part": part}, w)
     s = part.s[:, None]
     return xp.matmul((s * part.vx).mT, s * (xp.matmul(part.vx, w) - part.vy))
 
@@ -102,8 +126,8 @@ def linear_solution(part: Components, *, cutoff: float | None = None) -> Array:
     part : Components
         All components of the set.
     cutoff : float, optional
-        Singular values of X up to this share of the largest count as zero; by default
-        max(B, d) eps.
+        Singular values of X up to this share of the largest, from 0 and below 1, count as zero;
+        by default max(B, d) eps.
 
     Returns
     -------
@@ -113,7 +137,7 @@ def linear_solution(part: Components, *, cutoff: float | None = None) -> Array:
     Raises
     ------
     InvalidTypeError, InvalidValueError
-        Arrays are not real floating point ones of matching shapes.
+        Arrays are not real floating point ones of matching shapes, or `cutoff` is out of range.
 
     Examples
     --------
@@ -124,18 +148,22 @@ def linear_solution(part: Components, *, cutoff: float | None = None) -> Array:
     >>> linear_solution(part).round(6).tolist()
     [[0.5], [0.0]]
     """
-    xp = _linalg.checked(part)
+    xp = checked({"part": part})
     if cutoff is None:
-        cutoff = max(part.vx.shape) * float(xp.finfo(part.vx.dtype).eps)
-    s = part.s[:, None]
-    return _linalg.solve(xp, s * part.vx, s * part.vy, cutoff)
+        cutoff = _tolerance.numerical_rank(part.vx.shape, _eps(xp, part.vx))
+    else:
+        cutoff = non_negative("cutoff", cutoff, below=1.0)
+    if part.s.shape[0] == 0:
+        return xp.matmul(part.vx.mT, part.vy)
+    # The solution does not depend on the scale of s, which may leave the range of the dtype.
+    s = (part.s / _linalg.nonzero(xp, xp.max(xp.abs(part.s))))[:, None]
+    return _linalg.solve(xp, s * part.vx, s * part.vy, cutoff)[0]
 
 
 def row_independence(vx: Array, *, eps: float | None = None) -> tuple[Array, float]:
     """How far the rows of V_x are from depending on each other, and what rounding can feign.
 
-    Rows are scaled to length 1 first, which changes no rank. Rounding of entries alone moves
-    σ_min by up to √B eps; the limit allows √(B max(B, d)) eps.
+    Rows are scaled to length 1 first, which changes no rank. The limit is √(B max(B, d)) eps.
 
     Parameters
     ----------
@@ -155,7 +183,7 @@ def row_independence(vx: Array, *, eps: float | None = None) -> tuple[Array, flo
     Raises
     ------
     InvalidTypeError, InvalidValueError
-        `vx` is no real floating point matrix.
+        `vx` is no real floating point matrix, or `eps` no number above zero.
 
     Examples
     --------
@@ -164,16 +192,19 @@ def row_independence(vx: Array, *, eps: float | None = None) -> tuple[Array, flo
     >>> round(float(smallest), 6), bool(smallest > limit)
     (0.541196, True)
     """
-    xp = _linalg.checked_matrix(vx, "vx")
+    matching({"vx": (vx, "Bd")}, may_be_empty="B")
+    xp = array_namespace(vx)
     rows, columns = vx.shape
     if eps is None:
-        eps = float(xp.finfo(vx.dtype).eps)
-    limit = float(rows * max(rows, columns)) ** 0.5 * eps
+        eps = _eps(xp, vx)
+    positive(eps=eps)
+    limit = _tolerance.row_dependence((rows, columns), float(eps))
     if rows > columns:
         return xp.zeros_like(xp.sum(vx)), limit
     if rows == 0:
         return xp.ones_like(xp.sum(vx)), limit
-    return xp.min(xp.linalg.svdvals(vx / _linalg.nonzero(xp, _linalg.lengths(xp, vx)))), limit
+    scaled = vx / _linalg.nonzero(xp, _linalg.lengths(xp, vx))
+    return xp.min(_linalg.singular_values(xp, scaled)), limit
 
 
 def full_row_rank(vx: Array, *, eps: float | None = None) -> Array:
@@ -194,7 +225,7 @@ def full_row_rank(vx: Array, *, eps: float | None = None) -> Array:
     Raises
     ------
     InvalidTypeError, InvalidValueError
-        `vx` is no real floating point matrix.
+        `vx` is no real floating point matrix, or `eps` no number above zero.
 
     Examples
     --------
@@ -217,7 +248,7 @@ def orthonormality_defect(vx: Array) -> Array:
     Returns
     -------
     array ()
-        0 for orthonormal rows; at least 1 if B > d.
+        0 for orthonormal rows or none; at least 1 if B > d.
 
     Raises
     ------
@@ -230,8 +261,54 @@ def orthonormality_defect(vx: Array) -> Array:
     >>> float(orthonormality_defect(np.asarray([[2.0, 0.0], [0.0, 1.0]])))
     3.0
     """
-    xp = _linalg.checked_matrix(vx, "vx")
+    matching({"vx": (vx, "Bd")}, may_be_empty="B")
+    xp = array_namespace(vx)
+    if vx.shape[0] == 0:
+        return xp.sum(vx)
     # Singular values tell more digits than the product V_x V_xᵀ, and cost less where B > d.
-    sigma = xp.linalg.svdvals(vx)
+    sigma = _linalg.singular_values(xp, vx)
     worst = xp.max(xp.abs((sigma - 1.0) * (sigma + 1.0)))
     return worst if vx.shape[0] <= vx.shape[1] else xp.where(worst > 1, worst, xp.ones_like(worst))
+
+
+def checked(parts: dict[str, Components], *w: Array) -> Any:
+    """Namespace of components, and of parameters w, that match each other.
+
+    Parameters
+    ----------
+    parts : dict of str to Components
+        One or two of them, by their names in messages.
+    *w : array (d, c)
+        Parameters, if there are any.
+
+    Returns
+    -------
+    module
+        An array-API namespace.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        Arrays are not real floating point ones of matching shapes, one dtype and one framework.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> checked({"part": Components(np.ones(1), np.ones((1, 3)), np.ones((2, 1)))})
+    Traceback (most recent call last):
+    slimdc.errors.InvalidValueError: part.vy: found shape (2, 1), expected shape (1, c)
+    """
+    operands: dict[str, tuple[Array, str]] = {}
+    for rows, (name, part) in zip("Br", parts.items(), strict=False):
+        if not isinstance(part, Components):
+            raise InvalidTypeError(name, type(part).__name__, "Components")
+        for of, array, axes in zip(part._fields, part, ("", "d", "c"), strict=True):
+            operands[f"{name}.{of}".strip(".")] = (array, rows + axes)
+    for head in w:
+        operands["w"] = (head, "dc")
+    matching(operands, may_be_empty="Br")
+    return shared_namespace(*(array for array, _ in operands.values()))
+
+
+def _eps(xp: Any, x: Array) -> float:
+    return float(xp.finfo(x.dtype).eps)

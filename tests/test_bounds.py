@@ -126,7 +126,7 @@ def test_equation_10(space: Space, draw: Any) -> None:
     x, y = case.rows(None)
     x_kept, y_kept = case.rows(case.kept)
     scale = np.max(case.s)
-    exact = np.linalg.pinv(x / scale) @ (y / scale)
+    exact = np.linalg.pinv(x / scale, rcond=1e-10) @ (y / scale)
     exact -= np.linalg.pinv(x_kept / scale, rcond=1e-10) @ (y_kept / scale)
     assert abs(value - np.linalg.norm(exact, ord=2)) <= case.slop + 1e-11
 
@@ -336,18 +336,20 @@ def test_orthonormality_defect(space: Space) -> None:
 def test_shapes_and_dtypes_that_do_not_match_are_refused(space: Space) -> None:
     good = into(space, Components(np.ones(2), np.eye(2, 3), np.ones((2, 1))), "float32")
     w = space.array(np.ones((3, 1)), "float32")
-    with pytest.raises(InvalidValueError, match=r"vy: found shape \(2, 1\), expected shape \(1, 1"):
+    with pytest.raises(InvalidValueError, match=r"vy: found shape \(2, 1\), expected shape \(1, c"):
         bounds.first_order_distance(good._replace(s=good.s[:1], vx=good.vx[:1, :]), w)
     with pytest.raises(InvalidValueError, match="w: found"):
         bounds.first_order_distance(good, space.array(np.ones((2, 1)), "float32"))
-    with pytest.raises(InvalidTypeError, match="s: found dtype"):
+    with pytest.raises(InvalidTypeError, match=r"removed\.s: found dtype int32"):
         bounds.equation_10_distance(good._replace(s=space.array(np.ones(2, dtype="int32"))))
-    with pytest.raises(InvalidTypeError, match="expected arrays of one framework"):
+    with pytest.raises(InvalidTypeError, match=r"removed\.s: found list, expected an array"):
         bounds.equation_10_distance(good._replace(s=[1.0, 1.0]))
     with pytest.raises(InvalidValueError, match="kept: found no component"):
         bounds.kept_ratio(*good.split(0))
     if "float64" in space.dtypes:
-        with pytest.raises(InvalidTypeError, match="expected arrays of one dtype"):
+        with pytest.raises(
+            InvalidTypeError, match=r"float32, expected that of removed\.s, float64"
+        ):
             bounds.equation_10_distance(good._replace(s=space.array(np.ones(2), "float64")))
 
 

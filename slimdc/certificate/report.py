@@ -91,7 +91,10 @@ class Bound:
     conditions : tuple of Condition
         What the bound asks for.
     tolerance : float
-        Relative rounding error allowed for in `holds` and `vacuous`.
+        Part of the bound by which rounding, and conditions that hold up to rounding only, may
+        bring the value above it: allowed for in `holds` and `vacuous`.
+    reason : str or None
+        Why rounding leaves open whether the value respects the bound; None where it does not.
 
     Examples
     --------
@@ -108,6 +111,7 @@ class Bound:
     trivial: float | None
     conditions: tuple[Condition, ...]
     tolerance: float
+    reason: str | None = None
 
     @property
     def slack(self) -> float | None:
@@ -116,8 +120,10 @@ class Bound:
 
     @property
     def holds(self) -> bool:
-        """Whether there is a bound and the distance respects it, up to rounding."""
-        return self.bound is not None and self.value <= self.bound * (1 + self.tolerance)
+        """Whether there is a bound and the value respects it up to `tolerance`, beyond doubt."""
+        if self.bound is None or self.reason is not None:
+            return False
+        return self.value <= self.bound * (1 + self.tolerance)
 
     @property
     def vacuous(self) -> bool:
@@ -128,9 +134,19 @@ class Bound:
 
     @property
     def verdict(self) -> str:
-        """One of "holds", "vacuous", "violated" and "not applicable"."""
+        """What the bound says of the two sets, in a word or two.
+
+        - "not applicable": a condition fails, so that there is no bound.
+        - "undecided": there is one, but rounding leaves too few digits to compare; see `reason`.
+        - "violated": the value exceeds it by more than `tolerance`. This would contradict a
+          theorem.
+        - "vacuous": the value respects it, and would respect what is above `trivial` anyway.
+        - "holds": the value respects it, and nothing less is known beforehand.
+        """
         if self.bound is None:
             return "not applicable"
+        if self.reason is not None:
+            return "undecided"
         if not self.holds:
             return "violated"
         return "vacuous" if self.vacuous else "holds"
@@ -156,7 +172,8 @@ class Certificate:
     kept_ratio : float or None
         ‖W'‖_F² / ‖W‖_F²; None unless `truncation` and `full_rank`.
     bounds : tuple of Bound
-        Empty unless `truncation` and `full_rank`.
+        Eq. 9 with s₂, with the largest removed s, and for any V_x; Eq. 10, and for any V. Empty
+        unless `truncation` and `full_rank`.
     notes : tuple of str
         Why something is left out.
 
@@ -186,8 +203,12 @@ class Certificate:
 
     @property
     def holds(self) -> bool:
-        """Whether there are bounds, and none that applies is violated."""
-        return bool(self.bounds) and all(b.verdict != "violated" for b in self.bounds)
+        """Whether there are bounds, and the distances respect each that applies, beyond doubt.
+
+        A bound that does not apply says nothing against it; one that is violated or undecided
+        does. False where there are no bounds at all.
+        """
+        return bool(self.bounds) and all(b.holds for b in self.bounds if b.bound is not None)
 
     def __str__(self) -> str:
         kind = "truncation" if self.truncation else "no truncation"
@@ -214,6 +235,8 @@ class Certificate:
                 f"  {bound.verdict}"
             )
             lines += [f"  if {condition}" for condition in bound.conditions]
+            if bound.verdict == "undecided":
+                lines.append(f"  since {bound.reason}")
         if any(bound.vacuous for bound in self.bounds):
             lines += ["", "vacuous: above what bounds the distance anyway, so it says nothing."]
         if self.notes:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from slimdc._array import HostArray, as_array, dtype_name, namespace, to_numpy
+from slimdc._tolerance import numerical_rank
 from slimdc.backend import one_blas_thread
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
 from slimdc.parameterization.description import WIDTHS, Description, Factors
@@ -241,9 +242,9 @@ def _weighted(x: Floats, y: Floats, weight: float, label: int) -> Factors:
 
 
 def _is_zero(squares: Floats, part: HostArray) -> NDArray[np.bool_]:
-    """Rows that are rounding only, by the usual tolerance of a numerical rank."""
+    """Rows that are rounding only."""
     size = np.sqrt(squares)
-    rounding = max(part.shape) * np.finfo(np.float64).eps
+    rounding = numerical_rank(part.shape, float(np.finfo(np.float64).eps))
     return np.asarray(size <= rounding * size.max(), dtype=np.bool_)
 
 

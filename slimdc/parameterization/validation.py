@@ -8,6 +8,7 @@ import numpy as np
 
 from slimdc._array import HostArray, as_array, dtype_name, namespace, to_numpy
 from slimdc._checks import shown
+from slimdc._tolerance import accepted_orthonormality
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization.description import NAMES, Description, Factors
 
@@ -196,9 +197,7 @@ def _check_padding(host: Factors, held: Description) -> None:
 
 
 def _check_orthonormal(u: HostArray, held: Description) -> None:
-    # Rounding each entry of an exactly orthonormal U to its dtype, and a few float32 Newton-Schulz
-    # steps, stay within some eps; 64 of them times sqrt(n) still tells a wrong column at once.
-    tolerance = 64.0 * float(np.finfo(u.dtype).eps) * float(np.sqrt(u.shape[1]))
+    tolerance = accepted_orthonormality(u.shape[1], float(np.finfo(u.dtype).eps))
     for i, block in enumerate(u.astype(np.float64)):
         k = held.components[i]
         error = float(np.abs(block[:, :k].T @ block[:, :k] - np.eye(k)).max())
