@@ -197,8 +197,7 @@ def row_independence(vx: Array, *, eps: float | None = None) -> tuple[Array, flo
     rows, columns = vx.shape
     if eps is None:
         eps = _eps(xp, vx)
-    positive(eps=eps)
-    limit = _tolerance.row_dependence((rows, columns), float(eps))
+    limit = _tolerance.row_dependence((rows, columns), positive("eps", eps))
     if rows > columns:
         return xp.zeros_like(xp.sum(vx)), limit
     if rows == 0:

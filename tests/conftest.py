@@ -1,9 +1,12 @@
-"""Fixtures: the array namespaces that every property is tested in, and hypothesis' profiles."""
+"""Fixtures: the array namespaces that every property is tested in; hypothesis' profiles; skips."""
 
 from __future__ import annotations
 
 import importlib
 import os
+import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +30,13 @@ collect_ignore = [
 ]
 
 NAMESPACES = ("numpy", "array_api_strict", "torch", "jax")
-OPTIONAL = ("torch", "jax", "cupy", "nvrtc")
+# What tests may need beside the test dependencies, and how it is had.
+OPTIONAL = {
+    "torch": 'pip install ".[torch]"',
+    "jax": 'pip install ".[jax]"',
+    "cupy": 'pip install ".[cupy-cuda12x]" or ".[cupy-cuda13x]", on a machine with an NVIDIA GPU',
+    "nvrtc": "pip install nvidia-cuda-nvrtc-cu12",
+}
 
 
 def required() -> set[str]:
@@ -35,8 +44,15 @@ def required() -> set[str]:
     names = {name.strip() for name in os.environ.get("SLIMDC_REQUIRE", "").split(",")} - {""}
     unknown = names - set(OPTIONAL)
     if unknown:
-        raise pytest.UsageError(f"SLIMDC_REQUIRE: found {sorted(unknown)}, expected {OPTIONAL}")
+        raise pytest.UsageError(
+            f"SLIMDC_REQUIRE: found {sorted(unknown)}, expected {list(OPTIONAL)}"
+        )
     return names
+
+
+def pytest_configure() -> None:
+    """Refuse a misspelt SLIMDC_REQUIRE before anything could skip because of it."""
+    required()
 
 
 def library(name: str) -> Any:
@@ -47,6 +63,38 @@ def library(name: str) -> Any:
         if name in OPTIONAL and name not in required():
             pytest.skip(f"{name} is not installed", allow_module_level=True)
         raise
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """End a run with what was skipped and why, a line for each reason instead of each place."""
+    lines = skip_summary(terminalreporter.stats.get("skipped", ()))
+    if lines:
+        terminalreporter.write_sep("=", "skipped, which is no failure")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+def skip_summary(reports: Iterable[pytest.TestReport | pytest.CollectReport]) -> list[str]:
+    """Count the tests skipped for each reason, the most frequent first, and name whole files."""
+    tests: Counter[str] = Counter()
+    files: dict[str, set[str]] = {}
+    for report in reports:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else "no reason given"
+        reason = reason.removeprefix("Skipped: ")
+        # A file skipped while it is collected is reported once for its tests and once for its
+        # doctests: how many tests it holds is not known.
+        whole = isinstance(report, pytest.CollectReport)
+        tests[reason] += 0 if whole else 1
+        if whole:
+            files.setdefault(reason, set()).add(report.nodeid)
+    lines = []
+    for reason, count in tests.most_common():
+        missing = re.match(r"(\S+) is not installed", reason)
+        remedy = OPTIONAL.get(missing[1].lower(), "") if missing else ""
+        counted = [f"{count} test{'s' * (count != 1)}"] if count else []
+        which = " and ".join(counted + [f"all of {name}" for name in sorted(files.get(reason, ()))])
+        lines.append(f"{which}: {reason}" + (f" ({remedy})" if remedy else ""))
+    return lines
 
 
 @dataclass(frozen=True)

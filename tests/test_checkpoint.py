@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from conftest import library
 from safetensors.numpy import save as serialise
 
 import slimdc
@@ -50,7 +51,7 @@ def equal(a, b):
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
 def test_resumed_runs_end_as_uninterrupted_ones(pair, tmp_path, job, backend):
     if backend == "torch":
-        pytest.importorskip("torch", reason="torch is not installed")
+        library("torch")
     path = tmp_path / "run"
     expected_history, history = [], []
     expected = job(pair, backend=backend, history=expected_history)

@@ -42,7 +42,7 @@ def compiler() -> Nvrtc:
     if found is None:
         if "nvrtc" in required():
             pytest.fail("SLIMDC_REQUIRE names nvrtc, which is not installed")
-        pytest.skip("NVRTC is not installed (the wheel nvidia-cuda-nvrtc-cu12 holds it)")
+        pytest.skip("NVRTC is not installed")
     return found
 
 

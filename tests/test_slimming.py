@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import library
 from threadpoolctl import threadpool_limits
 
 import slimdc
@@ -99,7 +100,7 @@ def test_numpy_keeps_every_bit_with_any_number_of_threads(monkeypatch, threads):
 
 
 def test_torch_keeps_every_bit_with_any_number_of_threads():
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch = library("torch")
     data = image_set((9, 9, 9))
     found = []
     held = torch.get_num_threads()
@@ -116,7 +117,7 @@ def test_torch_keeps_every_bit_with_any_number_of_threads():
 # JAX without x64 solves for heads in float32.
 @pytest.mark.parametrize(("other", "tolerance"), [("torch", 1e-4), ("jax", 1e-3)])
 def test_numpy_and_others_agree_on_the_first_steps(other, tolerance):
-    pytest.importorskip(other, reason=f"{other} is not installed")
+    library(other)
     data, _, _ = datasets.sample()
     ours, theirs = (slim(data, 5, steps=5, width=8, backend=name) for name in ("numpy", other))
     assert max(relative(getattr(theirs, f), getattr(ours, f)) for f in FACTORS) < tolerance
