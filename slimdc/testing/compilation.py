@@ -12,6 +12,8 @@ from slimdc.backend import Array, Backend, Tensors
 from slimdc.testing.comparison import FLOATS, VALUE, Host, close, enter, fail, held
 from slimdc.training.optimizers import Lamb, Pace, retract, tangent
 
+__all__ = ["check_compile"]
+
 
 def check_compile(ops: Backend) -> None:
     """Check that compiled functions compute what the functions do, and change nothing given.
