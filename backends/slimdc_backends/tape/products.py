@@ -17,7 +17,7 @@ def matmul(xp: Recorder, a: Array, b: Array, /) -> Array:
     """Multiply matrices (..., n, m) and (..., m, k), batched."""
     tape = newest(a, b)
     if tape is None:
-        return xp.plain.matmul(a, b)
+        return a @ b
     _require_matrices("matmul", a, b)
     x, y = tape.lower(a), tape.lower(b)
 
