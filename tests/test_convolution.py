@@ -9,7 +9,7 @@ import pytest
 from differences import relative
 
 from slimdc_backends.kernels import convolution
-from slimdc_backends.kernels.convolution import CHUNK, GROUPS
+from slimdc_backends.kernels.chunks import CHUNK, GROUPS, Map
 
 # Images, height, width, channels in and out, filter size, padding.
 CASES = (
@@ -70,9 +70,7 @@ def loops(
     return out, of_x, of_weight, of_bias
 
 
-def compute(
-    case: Case, dtype: str = "float64", parallel: convolution.Map = map
-) -> tuple[np.ndarray, ...]:
+def compute(case: Case, dtype: str = "float64", parallel: Map = map) -> tuple[np.ndarray, ...]:
     x, weight, bias, gradient = (a.astype(dtype) for a in draw(case))
     out, passed = convolution.forward(x, weight, bias, case[-1], parallel, keep=True)
     assert passed is not None

@@ -12,7 +12,8 @@ from differences import relative
 from test_convolution import CASES, Case, draw, loops
 
 from slimdc_backends.kernels import cuda
-from slimdc_backends.kernels.cuda import Block
+from slimdc_backends.kernels.cuda import Device
+from slimdc_backends.kernels.cuda_block import Block
 
 DTYPES = ("float32", "float64")
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
@@ -69,20 +70,23 @@ def test_kernels_neither_share_memory_nor_add_atomically(compiler: Nvrtc, dtype:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("case", [*CASES, *MORE_CASES])
-def test_im2col_and_col2im_are_plain_loops(launch: Cpu, case: Case, dtype: str) -> None:
+def test_im2col_and_col2im_are_plain_loops(
+    launch: Cpu, case: Case, stride: int, dtype: str
+) -> None:
     n, h, w, c, _, r, padding = case
-    rows, columns = h + 2 * padding - r + 1, w + 2 * padding - r + 1
+    rows, columns = ((size + 2 * padding - r) // stride + 1 for size in (h, w))
     rng = np.random.default_rng(case)
     # Sums of small whole numbers are exact in any order.
     x = rng.integers(-9, 9, (n, h, w, c)).astype(dtype)
     patches = np.full((n, rows, columns, r, r, c), np.nan, dtype)
-    shapes = (h, w, c, rows, columns, r, padding)
+    shapes = (h, w, c, rows, columns, r, stride, padding)
     launch("im2col", x.dtype, n * rows, 96, x, patches, *shapes)
     expected, back = np.zeros_like(patches), np.zeros_like(x)
     values = rng.integers(-9, 9, patches.shape).astype(dtype)
     for row, column, i, j in np.ndindex(rows, columns, r, r):
-        y, across = row + i - padding, column + j - padding
+        y, across = row * stride + i - padding, column * stride + j - padding
         if 0 <= y < h and 0 <= across < w:
             expected[:, row, column, i, j] = x[:, y, across]
             back[:, y, across] += values[:, row, column, i, j]
@@ -120,7 +124,7 @@ def test_pooling_is_plain_numpy(launch: Cpu, rows: int, columns: int, c: int, dt
 def test_a_run_that_diverges_is_noticed(launch: Cpu) -> None:
     x = np.zeros((1, 2, 2, 1))
     x[0, 1, 1, 0] = np.nan
-    block = Block.of(np, launch, x, np.ones((1, 1, 1, 1)), 0)
+    block = Block.of(Device(np, launch), x, np.ones((1, 1, 1, 1)), 0)
     out, mask = block.forward(np.zeros(1))
     assert np.isnan(out).all()
     assert mask.item() == 0
@@ -128,7 +132,7 @@ def test_a_run_that_diverges_is_noticed(launch: Cpu) -> None:
 
 def compute(launch: Cpu, case: Case, dtype: str = "float64") -> tuple[np.ndarray, ...]:
     x, weight, bias, gradient = (a.astype(dtype) for a in draw(case))
-    block = Block.of(np, launch, x, weight, case[-1])
+    block = Block.of(Device(np, launch), x, weight, case[-1])
     out, mask = block.forward(bias)
     return (out, *block.backward(gradient, mask, (True, True)))
 
@@ -170,7 +174,7 @@ def test_chunks_need_not_divide_the_images(
 def test_only_wanted_gradients_are_computed(launch: Cpu, wanted: tuple[bool, bool]) -> None:
     case = CASES[1]
     x, weight, bias, gradient = draw(case)
-    block = Block.of(np, launch, x, weight, 1)
+    block = Block.of(Device(np, launch), x, weight, 1)
     _, mask = block.forward(bias)
     launch.launched.clear()
     found = block.backward(gradient, mask, wanted)
@@ -184,14 +188,14 @@ def test_only_wanted_gradients_are_computed(launch: Cpu, wanted: tuple[bool, boo
 
 def test_arrays_are_read_however_they_lie(launch: Cpu) -> None:
     x, weight, bias, gradient = (a.astype("float32") for a in draw((5, 4, 6, 8, 4, 3, 1)))
-    expected = Block.of(np, launch, x, weight, 1).forward(bias)
+    expected = Block.of(Device(np, launch), x, weight, 1).forward(bias)
     # Neither contiguous, nor at an address that words of 16 bytes may have.
     turned = np.ascontiguousarray(x.transpose(3, 2, 0, 1)).transpose(2, 3, 1, 0)
     flipped = np.ascontiguousarray(weight[::-1])[::-1]
     shifted = np.empty(x.size + 1, x.dtype)[1:].reshape(x.shape)
     shifted[...] = x
     for images, filters in ((turned, flipped), (shifted, weight)):
-        block = Block.of(np, launch, images, filters, 1)
+        block = Block.of(Device(np, launch), images, filters, 1)
         for one, other in zip(block.forward(bias), expected, strict=True):
             assert np.array_equal(one, other)
         # A sum's gradient is one number, repeated by strides of 0.
@@ -206,4 +210,4 @@ def test_arrays_are_read_however_they_lie(launch: Cpu) -> None:
 
 def test_half_precision_is_computed_in_single(launch: Cpu) -> None:
     x, weight, bias, _ = (a.astype("float16") for a in draw(CASES[1]))
-    assert Block.of(np, launch, x, weight, 1).forward(bias)[0].dtype == np.float32
+    assert Block.of(Device(np, launch), x, weight, 1).forward(bias)[0].dtype == np.float32

@@ -130,7 +130,8 @@ def test_cupy_has_all_that_stands_in_for_it(kernels_on_cpu: Cpu) -> None:
 def test_the_backend_conforms(made: Any, kernels_on_cpu: Cpu, check: str) -> None:
     getattr(testing, check)(made.CupyBackend if check == "check_device" else made.CupyBackend())
     # A check that convolves has done so by the kernels.
-    known = {"conv_relu_pool", "relu_at_zero", "convnet_gradients", "determinism", "session"}
+    known = {"conv", "conv_relu_pool", "relu_at_zero", "convnet_gradients", "normalisation"}
+    known |= {"determinism", "session"}
     assert bool(kernels_on_cpu.launched) >= (check.removeprefix("check_") in known)
 
 

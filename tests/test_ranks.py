@@ -16,7 +16,7 @@ from differences import relative
 
 import slimdc
 from slimdc import backend
-from slimdc.backend import Agree, Explore, Stepped
+from slimdc.backend import GlobalStep, LocalStep, Stepped
 from slimdc.errors import InvalidValueError
 from slimdc_backends.numpy import NumpyBackend
 
@@ -30,14 +30,14 @@ class InTurn:
         self.count = count
         self.local = tuple(range(count))
 
-    def step(self, explore: Explore, agree: Agree) -> Stepped:
+    def step(self, local_step: LocalStep, global_step: GlobalStep) -> Stepped:
         def step(shared: Any, owns: list[Any]) -> tuple[Any, list[Any]]:
-            found, kept = zip(*(explore(shared, own) for own in owns), strict=True)
+            found, kept = zip(*(local_step(shared, own) for own in owns), strict=True)
             means = tuple(
                 {name: sum(one[name] for one in group) / self.count for name in group[0]}
                 for group in zip(*found, strict=True)
             )
-            return agree(shared, means), list(kept)
+            return global_step(shared, means), list(kept)
 
         return step
 

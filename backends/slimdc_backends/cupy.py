@@ -13,10 +13,23 @@ import cupy
 import numpy as np
 from cupy._core import _routines_linalg as products
 
-from slimdc.backend import Array, Differentiated, Groups, Scored, SharedContext, Tensors
+from slimdc.backend import (
+    Array,
+    Differentiated,
+    Groups,
+    Scored,
+    SharedContext,
+    Tensors,
+    composed_conv_relu_pool,
+    convolved_shape,
+)
 from slimdc.errors import InvalidValueError
 from slimdc_backends.kernels import cuda
-from slimdc_backends.tape import differentiated
+from slimdc_backends.kernels.cuda_block import Block
+from slimdc_backends.kernels.cuda_products import CudaProducts
+from slimdc_backends.tape import Pullback, convolved, differentiated, record_block
+
+__all__ = ["CupyBackend"]
 
 # As CuPy writes a device of its own, and as others write one.
 _DEVICE = re.compile(r"<CUDA Device (\d+)>|(?:cuda:)?(\d+)|cuda")
@@ -84,10 +97,30 @@ class CupyBackend:
         """Return the function: no CUDA graph can hold CuPy's products and solutions."""
         return function
 
-    def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
-        """Convolve, rectify and pool; see `slimdc.backend.Backend`."""
+    def conv(self, x: Array, weight: Array, stride: int, padding: int) -> Array:
+        """Convolve; see `slimdc.backend.Backend`."""
+        convolved_shape(x, weight, stride, padding)
+        products = CudaProducts(_computing, x.shape[1:], weight.shape[0], stride, padding)
         with self._device:
-            return cuda.conv_relu_pool(cupy, _launch, x, weight, bias, padding)
+            return convolved(products, x, weight)
+
+    def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
+        """Convolve, rectify and pool; see `slimdc.backend.HasFastBlock`."""
+
+        def block(_: bool, images: Array, filters: Array, shift: Array) -> tuple[Array, Pullback]:
+            made = Block.of(_computing, images, filters, padding)
+            out, mask = made.forward(shift)
+
+            def pullback(g: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+                return made.backward(g, mask, (wanted[0], wanted[1] or wanted[2]))
+
+            return out, pullback
+
+        def composed(x: Array, weight: Array, bias: Array) -> Array:
+            return composed_conv_relu_pool(self, x, weight, bias, padding)
+
+        with self._device:
+            return record_block(block, composed, (x, weight, bias))
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -124,10 +157,10 @@ def _found(device: str | None) -> Any:
     except cupy.cuda.runtime.CUDARuntimeError:
         count = 0
     expected = "a GPU that CUDA finds here" + (f", cuda:0 to cuda:{count - 1}" if count else "")
-    told = _DEVICE.fullmatch("cuda" if device is None else device)
-    if told is None or not count:
+    named = _DEVICE.fullmatch("cuda" if device is None else device)
+    if named is None or not count:
         raise InvalidValueError("device", repr(device), expected)
-    place = told[1] or told[2]
+    place = named[1] or named[2]
     if place is None:
         return cupy.cuda.Device()
     if int(place) >= count:
@@ -139,6 +172,9 @@ def _launch(name: str, dtype: Any, blocks: int, threads: int, *args: Any) -> Non
     if blocks:
         numbers = (np.int32(x) if isinstance(x, int) else x for x in args)
         _kernel(name, dtype.name)((blocks,), (threads,), tuple(numbers))
+
+
+_computing = cuda.Device(cupy, _launch)
 
 
 @cache

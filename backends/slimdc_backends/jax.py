@@ -11,10 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from slimdc.backend import Array, Differentiated, Groups, Scored, Tensors
+from slimdc.backend import Array, Differentiated, Groups, Scored, Tensors, convolved_shape
 from slimdc.errors import InvalidValueError
 from slimdc_backends.jax_ranks import JaxRanks
-from slimdc_backends.kernels.xla import at_once, in_chunks
+from slimdc_backends.kernels.xla import at_once, convolved, in_chunks
+
+__all__ = ["JaxBackend"]
 
 
 class JaxBackend:
@@ -81,8 +83,13 @@ class JaxBackend:
         # in between. Nor are steps joined in one call: on a CPU a call costs 1 % of the smallest.
         return jax.jit(_in_full(function))
 
+    def conv(self, x: Array, weight: Array, stride: int, padding: int) -> Array:
+        """Convolve; see `slimdc.backend.Backend`."""
+        convolved_shape(x, weight, stride, padding)
+        return convolved(x, weight, stride, padding)
+
     def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
-        """Convolve, rectify and pool; see `slimdc.backend.Backend`."""
+        """Convolve, rectify and pool; see `slimdc.backend.HasFastBlock`."""
         block = in_chunks if self._device.platform == "cpu" else at_once
         return block(x, weight, bias, padding)
 
@@ -109,7 +116,7 @@ def _found(device: str | None) -> Any:
         (default,) = jnp.zeros(()).devices()
         return default
     platform, _, place = device.partition(":")
-    # By the name that an array tells, such as "TFRT_CPU_0", or by platform and number.
+    # By the name that an array gives, such as "TFRT_CPU_0", or by platform and number.
     for known in (*_devices(None), *_devices("cpu")):
         if str(known) == device:
             return known

@@ -8,13 +8,13 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from slimdc.backend import Agree, Explore, Stepped, Tree
+from slimdc.backend import GlobalStep, LocalStep, Stepped, Tree
 
 AXIS = "ranks"
 
 
 class JaxRanks:
-    """All devices of a platform, also those of other processes; see `slimdc.ranks.Ranks`.
+    """All devices of a platform, also those of other processes; see `slimdc.backend.Ranks`.
 
     Parameters
     ----------
@@ -31,12 +31,12 @@ class JaxRanks:
         self._everywhere = NamedSharding(mesh, PartitionSpec())
         self._split = NamedSharding(mesh, PartitionSpec(AXIS))
 
-    def step(self, explore: Explore, agree: Agree) -> Stepped:
+    def step(self, local_step: LocalStep, global_step: GlobalStep) -> Stepped:
         """Compile both parts of a step, and the average between them, as one program."""
 
         def of_one_rank(shared: Tree, own: Tree) -> tuple[Tree, Tree]:
-            found, kept = explore(shared, jax.tree.map(lambda x: x[0], own))
-            results = agree(shared, jax.lax.pmean(found, AXIS))
+            found, kept = local_step(shared, jax.tree.map(lambda x: x[0], own))
+            results = global_step(shared, jax.lax.pmean(found, AXIS))
             return results, jax.tree.map(lambda x: x[None], kept)
 
         program = jax.jit(

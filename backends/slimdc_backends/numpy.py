@@ -7,16 +7,27 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
-from typing import Any
+from typing import Any, cast
 
 import array_api_compat.numpy as xp
 import numpy as np
 
-from slimdc.backend import Array, Differentiated, Scored, SharedContext, one_blas_thread
+from slimdc.backend import (
+    Array,
+    Differentiated,
+    Scored,
+    SharedContext,
+    composed_conv_relu_pool,
+    convolved_shape,
+    one_blas_thread,
+)
 from slimdc.errors import InvalidValueError
 from slimdc_backends import cores
 from slimdc_backends.kernels import convolution
-from slimdc_backends.tape import Var, differentiated, raw
+from slimdc_backends.kernels.products import NumpyProducts
+from slimdc_backends.tape import Pullback, convolved, differentiated, record_block
+
+__all__ = ["NumpyBackend"]
 
 
 class NumpyBackend:
@@ -59,22 +70,31 @@ class NumpyBackend:
         """Return the function: NumPy has no compiler."""
         return function
 
+    def conv(self, x: Array, weight: Array, stride: int, padding: int) -> Array:
+        """Convolve; see `slimdc.backend.Backend`."""
+        convolved_shape(x, weight, stride, padding)
+        products = NumpyProducts(x.shape[1:], weight.shape[0], stride, padding, self._map)
+        return convolved(products, x, weight)
+
     def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
-        """Convolve, rectify and pool; see `slimdc.backend.Backend`."""
-        inputs = (x, weight, bias)
-        tapes = [v.tape for v in inputs if isinstance(v, Var)]
-        images, filters = raw(x), raw(weight)
-        out, passed = convolution.forward(
-            images, filters, raw(bias), padding, self._map, keep=bool(tapes)
-        )
-        if passed is None:
-            return out
+        """Convolve, rectify and pool; see `slimdc.backend.HasFastBlock`."""
 
-        def pullback(g: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-            of = (wanted[0], wanted[1] or wanted[2])
-            return convolution.backward(g, images, filters, passed, padding, self._map, of)
+        def block(
+            keep: bool, images: Array, filters: Array, shift: Array
+        ) -> tuple[Array, Pullback]:
+            out, passed = convolution.forward(images, filters, shift, padding, self._map, keep)
 
-        return tapes[0].record(out, inputs, pullback)
+            def pullback(g: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+                gates = cast(convolution.Bools, passed)
+                of = (wanted[0], wanted[1] or wanted[2])
+                return convolution.backward(g, images, filters, gates, padding, self._map, of)
+
+            return out, pullback
+
+        def composed(x: Array, weight: Array, bias: Array) -> Array:
+            return composed_conv_relu_pool(self, x, weight, bias, padding)
+
+        return record_block(block, composed, (x, weight, bias))
 
     @contextmanager
     def session(self) -> Iterator[None]:

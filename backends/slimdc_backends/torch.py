@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -12,11 +13,25 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
-from slimdc.backend import Array, Differentiated, Groups, Scored, SharedContext, Tensors
+from slimdc.backend import (
+    Array,
+    Differentiated,
+    Groups,
+    Scored,
+    SharedContext,
+    Tensors,
+    convolved_shape,
+)
 from slimdc.errors import InvalidValueError, NumericalError
 from slimdc_backends.torch_ranks import TorchRanks
 
+__all__ = ["Precision", "TorchBackend"]
+
 Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
+
+# Whether a function is being differentiated in this thread or task. What is differentiated inside
+# of it keeps its graph, for the function may use variables of its own that are no arguments there.
+_inside: ContextVar[bool] = ContextVar("inside", default=False)
 
 
 @contextmanager
@@ -110,29 +125,29 @@ class TorchBackend:
         """Differentiate by autograd; see `slimdc.backend.Backend`."""
 
         def differentiated(variables: Groups, *constants: Any) -> tuple[Tensors, Tensors, Groups]:
-            with torch.enable_grad():
-                live = {
-                    group: {name: x.detach().requires_grad_() for name, x in part.items()}
-                    for group, part in variables.items()
-                }
-                try:
+            nested = _inside.get()
+            token = _inside.set(True)
+            try:
+                with torch.enable_grad():
+                    live = {
+                        group: {name: _variable(x, nested) for name, x in part.items()}
+                        for group, part in variables.items()
+                    }
                     values, extras = function(live, *constants)
                     gradients = {
-                        group: torch.autograd.grad(
-                            values[group],
-                            list(part.values()),
-                            retain_graph=True,
-                            allow_unused=True,
-                            materialize_grads=True,
-                        )
+                        group: _gradients(values[group], part, nested)
                         for group, part in live.items()
                     }
-                except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
-                    raise NumericalError("loss", str(error), "a regular matrix") from error
+            except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
+                raise NumericalError("loss", str(error), "a regular matrix") from error
+            finally:
+                _inside.reset(token)
+            if nested:
+                return values, extras, gradients
             return (
                 {group: value.detach() for group, value in values.items()},
                 {name: x.detach() for name, x in extras.items()},
-                {group: dict(zip(live[group], g, strict=True)) for group, g in gradients.items()},
+                gradients,
             )
 
         return differentiated
@@ -141,21 +156,17 @@ class TorchBackend:
         """Trace the function and compile it, once for each set of shapes, where that is wanted."""
         return self._traced(function) if self.compiled else function
 
+    def conv(self, x: Array, weight: Array, stride: int, padding: int) -> Array:
+        """Convolve; see `slimdc.backend.Backend`."""
+        convolved_shape(x, weight, stride, padding)
+        z = self._convolved(x, weight, None, stride, padding)
+        return z.to(x.dtype).permute(0, 2, 3, 1)
+
     def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
-        """Convolve, rectify and pool; see `slimdc.backend.Backend`."""
-        # Both permutations only rename axes: in memory this is PyTorch's channels_last form.
-        images = x.permute(0, 3, 1, 2)
-        filters = weight.permute(3, 2, 0, 1)
-        # A single filter has strides of both forms, and PyTorch's float64 kernel refuses one.
-        one = filters.shape[0] == 1
-        form = torch.contiguous_format if one else torch.channels_last
-        filters = filters.contiguous(memory_format=form)
-        if self.precision == "bfloat16" and images.dtype == torch.float32:
-            low, thin, shift = (part.to(torch.bfloat16) for part in (images, filters, bias))
-            z = torch.nn.functional.conv2d(low, thin, shift, padding=padding)
-            return self._rectified_and_pooled(z).to(images.dtype)
-        z = torch.nn.functional.conv2d(images, filters, bias, padding=padding)
-        return self._rectified_and_pooled(z)
+        """Convolve, rectify and pool; see `slimdc.backend.HasFastBlock`."""
+        z = self._convolved(x, weight, bias, 1, padding)
+        pooled = torch.nn.functional.avg_pool2d(torch.relu(z), 2)
+        return pooled.permute(0, 2, 3, 1).to(x.dtype)
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -177,8 +188,21 @@ class TorchBackend:
     def _cuda(self) -> bool:
         return torch.device(self.device).type == "cuda"
 
-    def _rectified_and_pooled(self, z: Array) -> Array:
-        return torch.nn.functional.avg_pool2d(torch.relu(z), 2).permute(0, 2, 3, 1)
+    def _convolved(
+        self, x: Array, weight: Array, bias: Array | None, stride: int, padding: int
+    ) -> Array:
+        """Convolve in PyTorch's order of axes, and in the precision of this backend."""
+        # Both permutations only rename axes: in memory this is PyTorch's channels_last form.
+        images = x.permute(0, 3, 1, 2)
+        filters = weight.permute(3, 2, 0, 1)
+        # A single filter has strides of both forms, and PyTorch's float64 kernel refuses one.
+        one = filters.shape[0] == 1
+        form = torch.contiguous_format if one else torch.channels_last
+        filters = filters.contiguous(memory_format=form)
+        if self.precision == "bfloat16" and images.dtype == torch.float32:
+            images, filters = images.to(torch.bfloat16), filters.to(torch.bfloat16)
+            bias = None if bias is None else bias.to(torch.bfloat16)
+        return torch.nn.functional.conv2d(images, filters, bias, stride=stride, padding=padding)
 
     def _traced(self, function: Callable[..., Any]) -> Callable[..., Any]:
         graphs: dict[Any, tuple[Callable[..., Any], Any]] = {}
@@ -200,6 +224,27 @@ class TorchBackend:
             return pytree.tree_unflatten(graph(*leaves), made)
 
         return run
+
+
+def _variable(x: Array, nested: bool) -> Array:
+    """Make what is differentiated in, apart from all other uses of the same tensor."""
+    # A view is a place of its own in the graph of the outer function; what is in no graph gets one.
+    return x.view_as(x) if nested and x.requires_grad else x.detach().requires_grad_()
+
+
+def _gradients(value: Array, variables: Tensors, nested: bool) -> Tensors:
+    """Differentiate a scalar, in a graph of its own where an outer function goes on from there."""
+    if not value.requires_grad:
+        return {name: torch.zeros_like(x) for name, x in variables.items()}
+    found = torch.autograd.grad(
+        value,
+        list(variables.values()),
+        retain_graph=True,
+        create_graph=nested,
+        allow_unused=True,
+        materialize_grads=True,
+    )
+    return dict(zip(variables, found, strict=True))
 
 
 def _graph(

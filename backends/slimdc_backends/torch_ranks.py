@@ -6,12 +6,12 @@ import torch
 import torch.distributed
 from torch.utils import _pytree as pytree
 
-from slimdc.backend import Agree, Backend, Explore, Stepped, Tree
+from slimdc.backend import Backend, GlobalStep, LocalStep, Stepped, Tree
 from slimdc.errors import InvalidValueError
 
 
 class TorchRanks:
-    """The processes of the default process group; see `slimdc.ranks.Ranks`.
+    """The processes of the default process group; see `slimdc.backend.Ranks`.
 
     Parameters
     ----------
@@ -35,13 +35,13 @@ class TorchRanks:
         self.local: tuple[int, ...] = (torch.distributed.get_rank(),)
         self._ops = ops
 
-    def step(self, explore: Explore, agree: Agree) -> Stepped:
+    def step(self, local_step: LocalStep, global_step: GlobalStep) -> Stepped:
         """Compile both parts of a step, with the average between them."""
-        explore, agree = self._ops.compile(explore), self._ops.compile(agree)
+        of_one_rank, of_all = self._ops.compile(local_step), self._ops.compile(global_step)
 
         def step(shared: Tree, owns: list[Tree]) -> tuple[Tree, list[Tree]]:
-            found, kept = explore(shared, *owns)
-            return agree(shared, self._averages(found)), [kept]
+            found, kept = of_one_rank(shared, *owns)
+            return of_all(shared, self._averages(found)), [kept]
 
         return step
 

@@ -1,7 +1,15 @@
-"""Backends: what they supply, how one is found, and what those written here share."""
+"""Backends: what they supply, what is composed of it, how one is found, and what they share."""
 
 from slimdc.backend.compute import Compute, Configured
 from slimdc.backend.differentiation import value_and_grad
+from slimdc.backend.primitives import (
+    average_pool,
+    composed_conv_relu_pool,
+    conv_relu_pool,
+    convolved_shape,
+    max_pool,
+    relu,
+)
 from slimdc.backend.process import SharedContext, one_blas_thread
 from slimdc.backend.protocol import (
     Array,
@@ -9,15 +17,24 @@ from slimdc.backend.protocol import (
     BackendFactory,
     Differentiated,
     Groups,
+    HasFastBlock,
     Scored,
     Tensors,
 )
-from slimdc.backend.ranks import Agree, Alone, Explore, Ranks, Stepped, Tree, ranks_of
+from slimdc.backend.ranks import (
+    Alone,
+    GlobalStep,
+    HasRanks,
+    LocalStep,
+    Ranks,
+    Stepped,
+    Tree,
+    ranks_of,
+)
 from slimdc.backend.registry import ENTRY_POINTS, get, missing, names, resolve
 
 __all__ = [
     "ENTRY_POINTS",
-    "Agree",
     "Alone",
     "Array",
     "Backend",
@@ -25,19 +42,28 @@ __all__ = [
     "Compute",
     "Configured",
     "Differentiated",
-    "Explore",
+    "GlobalStep",
     "Groups",
+    "HasFastBlock",
+    "HasRanks",
+    "LocalStep",
     "Ranks",
     "Scored",
     "SharedContext",
     "Stepped",
     "Tensors",
     "Tree",
+    "average_pool",
+    "composed_conv_relu_pool",
+    "conv_relu_pool",
+    "convolved_shape",
     "get",
+    "max_pool",
     "missing",
     "names",
     "one_blas_thread",
     "ranks_of",
+    "relu",
     "resolve",
     "value_and_grad",
 ]

@@ -8,19 +8,22 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
+__all__ = [
+    "Array",
+    "Backend",
+    "BackendFactory",
+    "Differentiated",
+    "Groups",
+    "HasFastBlock",
+    "Scored",
+    "Tensors",
+]
+
 Array: TypeAlias = Any
-
-
 Tensors: TypeAlias = dict[str, Array]
-
-
 Groups: TypeAlias = dict[str, Tensors]
-
-
 # A function (variables, *constants) -> (a scalar for each group of variables, extras).
 Scored: TypeAlias = Callable[..., tuple[Tensors, Tensors]]
-
-
 Differentiated: TypeAlias = Callable[..., tuple[Tensors, Tensors, Groups]]
 
 
@@ -28,8 +31,13 @@ Differentiated: TypeAlias = Callable[..., tuple[Tensors, Tensors, Groups]]
 class Backend(Protocol):
     """The four things that frameworks do differently; everything else is written once.
 
-    A backend differentiates, compiles, convolves and pools, and moves arrays in and out. Losses,
-    networks, optimisers and Algorithm 1 are pure functions over the array API and call only these.
+    A backend differentiates, compiles, convolves, and moves arrays in and out. Losses, networks,
+    optimisers and Algorithm 1 are pure functions over the array API and call only these.
+
+    Notes
+    -----
+    Two parts are optional, and composed of the others where a backend has none: a fast path for
+    one block of the paper's ConvNet, see `HasFastBlock`, and several ranks, see `HasRanks`.
 
     Attributes
     ----------
@@ -59,6 +67,12 @@ class Backend(Protocol):
         ``variables[group]`` and holds the derivatives of ``scalars[group]`` in these alone.
         Constants are arrays of any dtype, floats, None, and tuples and dicts of such. A solution
         that does not exist is a NumericalError or not finite.
+
+        A scalar that does not depend on its variables has gradients of zero. Differentiation
+        nests: inside a function that is being differentiated, ``function`` may be differentiated
+        in turn, and the results depend on variables of the outer function in the way that they
+        were computed from them, passed as arguments or not. All that a backend offers can be
+        differentiated at least twice.
         """
         ...
 
@@ -70,6 +84,31 @@ class Backend(Protocol):
         """
         ...
 
+    def conv(self, x: Array, weight: Array, stride: int, padding: int) -> Array:
+        """Convolve images with filters, as neural networks do: without turning the filters.
+
+        ``z[n, i, j, o] = Σ x[n, i * stride + a - padding, j * stride + b - padding, c] *
+        weight[a, b, c, o]``, summed over a, b and c, with zeros for what lies outside of x.
+
+        Shapes: x (n, h, w, c_in), weight (r, r, c_in, c_out); the result is (n, h', w', c_out)
+        with h' = (h + 2 * padding - r) // stride + 1, likewise w'; `convolved_shape` computes and
+        checks it. The result is linear in x and in weight, and so are its gradients in them.
+        """
+        ...
+
+    def session(self) -> AbstractContextManager[None]:
+        """Hold threads and determinism as a run needs them, and restore them afterwards."""
+        ...
+
+
+@runtime_checkable
+class HasFastBlock(Protocol):
+    """A backend that computes one block of the paper's ConvNet faster than its parts would.
+
+    `slimdc.backend.conv_relu_pool` takes this way where there is one, and composes the block of
+    `Backend.conv`, `relu` and `average_pool` otherwise.
+    """
+
     def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
         """Convolve, add the bias, rectify and average over 2 x 2 windows.
 
@@ -78,10 +117,6 @@ class Backend(Protocol):
         or column of the convolution's output is dropped, as frameworks do. The gradient of the
         rectifier at exactly zero is zero.
         """
-        ...
-
-    def session(self) -> AbstractContextManager[None]:
-        """Hold threads and determinism as a run needs them, and restore them afterwards."""
         ...
 
 

@@ -7,22 +7,31 @@ factors move by their mean, which is taken once per step. Ranks hold the same fa
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from slimdc.backend.protocol import Backend
 
+__all__ = [
+    "Alone",
+    "GlobalStep",
+    "HasRanks",
+    "LocalStep",
+    "Ranks",
+    "Stepped",
+    "Tree",
+    "ranks_of",
+]
+
 Tree: TypeAlias = Any
-# (shared, own) -> (what is averaged over the ranks, what the rank keeps).
-Explore: TypeAlias = Callable[[Tree, Tree], tuple[Tree, Tree]]
-# (shared, averages) -> results, the same on all ranks.
-Agree: TypeAlias = Callable[[Tree, Tree], Tree]
+# What each rank does by itself: (shared, own) -> (what is averaged over the ranks, what it keeps).
+LocalStep: TypeAlias = Callable[[Tree, Tree], tuple[Tree, Tree]]
+# What all ranks do alike: (shared, averages) -> results, the same on all ranks.
+GlobalStep: TypeAlias = Callable[[Tree, Tree], Tree]
 Stepped: TypeAlias = Callable[[Tree, list[Tree]], tuple[Tree, list[Tree]]]
 
 
 class Ranks(Protocol):
-    """How one step is spread over devices or processes.
-
-    A backend that computes on several has an attribute ``ranks`` of this kind.
+    """How one step is spread over devices or processes; see `HasRanks`.
 
     Attributes
     ----------
@@ -35,13 +44,27 @@ class Ranks(Protocol):
     count: int
     local: tuple[int, ...]
 
-    def step(self, explore: Explore, agree: Agree) -> Stepped:
-        """Join what each rank does with what all do, compiled where the library can.
+    def step(self, local_step: LocalStep, global_step: GlobalStep) -> Stepped:
+        """Join what each rank does by itself with what all do alike, compiled where possible.
 
         The result maps ``shared`` and a list of ``own``, one for each local rank, to the results of
-        ``agree`` and a list of what the local ranks keep.
+        ``global_step`` and a list of what the local ranks keep.
         """
         ...
+
+
+@runtime_checkable
+class HasRanks(Protocol):
+    """A backend that may compute on several devices or processes: an optional part of `Backend`.
+
+    Attributes
+    ----------
+    ranks : Ranks or None
+        The devices or processes; None where the backend computes alone, as one without the
+        attribute does.
+    """
+
+    ranks: Ranks | None
 
 
 class Alone:
@@ -59,12 +82,12 @@ class Alone:
     def __init__(self, ops: Backend) -> None:
         self._ops = ops
 
-    def step(self, explore: Explore, agree: Agree) -> Stepped:
+    def step(self, local_step: LocalStep, global_step: GlobalStep) -> Stepped:
         """Compile both parts of a step as one."""
 
         def whole(shared: Tree, own: Tree) -> tuple[Tree, Tree]:
-            averages, kept = explore(shared, own)
-            return agree(shared, averages), kept
+            averages, kept = local_step(shared, own)
+            return global_step(shared, averages), kept
 
         compiled = self._ops.compile(whole)
 
@@ -84,5 +107,5 @@ def ranks_of(ops: Backend) -> Ranks:
     >>> ranks_of(backend.get("numpy")).local
     (0,)
     """
-    ranks: Ranks | None = getattr(ops, "ranks", None)
+    ranks = ops.ranks if isinstance(ops, HasRanks) else None
     return Alone(ops) if ranks is None else ranks

@@ -11,7 +11,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from slimdc._checks import at_least_one
-from slimdc.backend import Array, Backend, Tensors
+from slimdc.backend import Array, Backend, Tensors, conv_relu_pool
 from slimdc.errors import InvalidValueError
 from slimdc.networks import normalization
 from slimdc.networks.initialization import draw_head, lecun_normal
@@ -80,25 +80,25 @@ class ConvNet:
         for i, (before, after) in enumerate(itertools.pairwise(channels)):
             parameters[f"conv{i}.weight"] = lecun_normal(rng, (3, 3, before, after))
             parameters[f"conv{i}.bias"] = np.zeros(after)
-            parameters |= normalization.start(self.norm, i, before) if i else {}
+            parameters |= normalization.start(self.norm, f"norm{i}", before) if i else {}
         return parameters | draw_head(rng, math.prod(self._size()) * channels[-1], self.outputs)
 
     @property
     def statistics(self) -> tuple[str, ...]:
         """Names of the running statistics: those of batch normalisation."""
         blocks = range(1, self.depth) if self.norm == "batch" else ()
-        return tuple(name for i in blocks for name in normalization.statistics(i))
+        return tuple(name for i in blocks for name in normalization.statistics(f"norm{i}"))
 
     def embed(self, ops: Backend, parameters: Tensors, x: Array) -> Array:
         """Compute features (n, f) of images (n, h, w, channels)."""
 
-        def normalise(x: Array, i: int) -> Array:
+        def normalise(x: Array, name: str) -> Array:
             if self.norm == "instance":
                 moments = normalization.moments_of(x, (1, 2))
             else:
-                mean, variance = normalization.statistics(i)
+                mean, variance = normalization.statistics(name)
                 moments = parameters[mean], parameters[variance]
-            return normalization.normalised(x, moments, parameters, i)
+            return normalization.normalised(x, moments, parameters, name)
 
         return self._features(ops, parameters, x, normalise)
 
@@ -106,10 +106,10 @@ class ConvNet:
         """Compute features (n, f), normalised by this batch, and the next running statistics."""
         running: Tensors = {}
 
-        def normalise(x: Array, i: int) -> Array:
+        def normalise(x: Array, name: str) -> Array:
             moments = normalization.moments_of(x, (0, 1, 2))
-            running.update(normalization.remembered(moments, parameters, i))
-            return normalization.normalised(x, moments, parameters, i)
+            running.update(normalization.remembered(moments, parameters, name))
+            return normalization.normalised(x, moments, parameters, name)
 
         return self._features(ops, parameters, x, normalise), running
 
@@ -118,14 +118,13 @@ class ConvNet:
         ops: Backend,
         parameters: Tensors,
         x: Array,
-        normalise: Callable[[Array, int], Array],
+        normalise: Callable[[Array, str], Array],
     ) -> Array:
         for i in range(self.depth):
             if i and self.norm != "none":
-                x = normalise(x, i)
-            x = ops.conv_relu_pool(
-                x, parameters[f"conv{i}.weight"], parameters[f"conv{i}.bias"], self._padding(i)
-            )
+                x = normalise(x, f"norm{i}")
+            weight, bias = parameters[f"conv{i}.weight"], parameters[f"conv{i}.bias"]
+            x = conv_relu_pool(ops, x, weight, bias, self._padding(i))
         return array_namespace(x).reshape(x, (x.shape[0], -1))
 
     def _padding(self, block: int) -> int:

@@ -6,10 +6,9 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from slimdc._checks import at_least_one
-from slimdc.backend import Array, Backend, Tensors
+from slimdc.backend import Array, Backend, Tensors, relu
 from slimdc.networks.initialization import draw_head, lecun_normal
 from slimdc.networks.normalization import Floats
 
@@ -64,6 +63,5 @@ class MLP:
     def embed(self, ops: Backend, parameters: Tensors, x: Array) -> Array:  # noqa: ARG002
         """Compute features (n, width) of vectors (n, d)."""
         for i in range(self.depth):
-            z = x @ parameters[f"dense{i}.weight"] + parameters[f"dense{i}.bias"]
-            x = z * array_namespace(z).astype(z > 0, z.dtype)
+            x = relu(x @ parameters[f"dense{i}.weight"] + parameters[f"dense{i}.bias"])
         return x

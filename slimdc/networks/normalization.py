@@ -1,6 +1,7 @@
 """Normalisation of channels (n, h, w, c): of each image by itself, or of a batch.
 
-Channels are brought to mean 0 and variance 1, then scaled and shifted by learned parameters.
+Channels are brought to mean 0 and variance 1, then scaled and shifted by learned parameters. A
+network may have it anywhere, each with a name of its own, such as ``"norm1"``.
 Variances are the biased ones throughout, those of a mean of squares: also the running variance,
 for which PyTorch takes the unbiased one.
 """
@@ -17,6 +18,21 @@ from array_api_compat import array_namespace
 from slimdc.backend import Array, Tensors
 from slimdc.errors import InvalidValueError
 
+__all__ = [
+    "EPSILON",
+    "MEMORY",
+    "NORMS",
+    "Floats",
+    "Moments",
+    "Norm",
+    "checked",
+    "moments_of",
+    "normalised",
+    "remembered",
+    "start",
+    "statistics",
+]
+
 Floats = npt.NDArray[np.float64]
 Moments: TypeAlias = tuple[Array, Array]
 
@@ -26,8 +42,6 @@ NORMS: tuple[Norm, ...] = get_args(Norm)
 # Added to variances; and the fraction of the running statistics that a step keeps.
 EPSILON = 1e-5
 MEMORY = 0.9
-
-_STATISTICS = ("mean", "variance")
 
 
 def checked(norm: object) -> None:
@@ -46,29 +60,34 @@ def checked(norm: object) -> None:
         raise InvalidValueError("norm", repr(norm), f"one of {', '.join(map(repr, NORMS))}")
 
 
-def start(norm: Norm, block: int, channels: int) -> dict[str, Floats]:
-    """Give the parameters with which the normalisation before a block starts.
+def start(norm: Norm, name: str, channels: int) -> dict[str, Floats]:
+    """Give the parameters with which a normalisation starts, under its name.
 
     Examples
     --------
-    >>> list(start("batch", 1, 8))
+    >>> list(start("batch", "norm1", 8))
     ['norm1.scale', 'norm1.shift', 'norm1.mean', 'norm1.variance']
-    >>> start("none", 1, 8)
+    >>> start("none", "norm1", 8)
     {}
     """
     if norm == "none":
         return {}
-    learned = {f"norm{block}.scale": np.ones(channels), f"norm{block}.shift": np.zeros(channels)}
+    learned = {f"{name}.scale": np.ones(channels), f"{name}.shift": np.zeros(channels)}
     if norm == "instance":
         return learned
-    mean, variance = statistics(block)
+    mean, variance = statistics(name)
     return learned | {mean: np.zeros(channels), variance: np.ones(channels)}
 
 
-def statistics(block: int) -> tuple[str, str]:
-    """Name the running mean and variance before a block."""
-    mean, variance = (f"norm{block}.{name}" for name in _STATISTICS)
-    return mean, variance
+def statistics(name: str) -> tuple[str, str]:
+    """Name the running mean and variance of a normalisation.
+
+    Examples
+    --------
+    >>> statistics("norm1")
+    ('norm1.mean', 'norm1.variance')
+    """
+    return f"{name}.mean", f"{name}.variance"
 
 
 def moments_of(x: Array, axes: tuple[int, ...]) -> Moments:
@@ -86,32 +105,34 @@ def moments_of(x: Array, axes: tuple[int, ...]) -> Moments:
     return mean, xp.sum(deviation * deviation, axis=axes, keepdims=True) * share
 
 
-def normalised(x: Array, moments: Moments, parameters: Tensors, block: int) -> Array:
+def normalised(x: Array, moments: Moments, parameters: Tensors, name: str) -> Array:
     """Normalise channels by a mean and a variance, then scale and shift them.
 
     Examples
     --------
     >>> x = np.asarray([1.0, 3.0]).reshape(1, 1, 2, 1)
-    >>> normalised(x, moments_of(x, (1, 2)), start("instance", 1, 1), 1).round(4).ravel().tolist()
+    >>> parameters = start("instance", "norm1", 1)
+    >>> normalised(x, moments_of(x, (1, 2)), parameters, "norm1").round(4).ravel().tolist()
     [-1.0, 1.0]
     """
     mean, variance = moments
-    scale = (variance + EPSILON) ** -0.5 * parameters[f"norm{block}.scale"]
-    return (x - mean) * scale + parameters[f"norm{block}.shift"]
+    scale = (variance + EPSILON) ** -0.5 * parameters[f"{name}.scale"]
+    return (x - mean) * scale + parameters[f"{name}.shift"]
 
 
-def remembered(moments: Moments, parameters: Tensors, block: int) -> Tensors:
+def remembered(moments: Moments, parameters: Tensors, name: str) -> Tensors:
     """Mix a batch's moments into the running ones: nine tenths of the old, one of the new.
 
     Examples
     --------
-    >>> after = remembered((np.full(1, 5.0), np.full(1, 2.0)), start("batch", 1, 1), 1)
+    >>> moments = np.full(1, 5.0), np.full(1, 2.0)
+    >>> after = remembered(moments, start("batch", "norm1", 1), "norm1")
     >>> {name: round(float(x[0]), 9) for name, x in after.items()}
     {'norm1.mean': 0.5, 'norm1.variance': 1.1}
     """
     mixed: Tensors = {}
-    for name, new in zip(statistics(block), moments, strict=True):
-        held = parameters[name]
+    for held_as, new in zip(statistics(name), moments, strict=True):
+        held = parameters[held_as]
         flat = array_namespace(new).reshape(new, held.shape)
-        mixed[name] = held * MEMORY + flat * (1.0 - MEMORY)
+        mixed[held_as] = held * MEMORY + flat * (1.0 - MEMORY)
     return mixed

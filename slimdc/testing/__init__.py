@@ -15,17 +15,16 @@ from __future__ import annotations
 from slimdc.backend import BackendFactory
 from slimdc.testing.arrays import check_arrays, check_device
 from slimdc.testing.compilation import check_compile
-from slimdc.testing.convolutions import (
-    check_conv_relu_pool,
-    check_convnet_gradients,
-    check_relu_at_zero,
-)
+from slimdc.testing.convolutions import check_conv, check_conv_relu_pool, check_relu_at_zero
 from slimdc.testing.gradients import (
     check_gradients,
     check_groups,
     check_loss_gradients,
     check_singular_solve,
 )
+from slimdc.testing.nesting import check_constant_losses, check_nesting
+from slimdc.testing.networks import check_convnet_gradients, check_normalisation
+from slimdc.testing.pooling import check_pooling
 from slimdc.testing.reference import ReferenceBackend
 from slimdc.testing.runs import check_determinism, check_session
 
@@ -34,6 +33,8 @@ __all__ = [
     "check_arrays",
     "check_backend",
     "check_compile",
+    "check_constant_losses",
+    "check_conv",
     "check_conv_relu_pool",
     "check_convnet_gradients",
     "check_determinism",
@@ -41,6 +42,9 @@ __all__ = [
     "check_gradients",
     "check_groups",
     "check_loss_gradients",
+    "check_nesting",
+    "check_normalisation",
+    "check_pooling",
     "check_relu_at_zero",
     "check_session",
     "check_singular_solve",
@@ -67,10 +71,15 @@ def check_backend(make: BackendFactory) -> None:
     """
     for check in (
         check_arrays,
-        check_conv_relu_pool,
-        check_relu_at_zero,
         check_gradients,
         check_groups,
+        check_constant_losses,
+        check_nesting,
+        check_conv,
+        check_pooling,
+        check_conv_relu_pool,
+        check_relu_at_zero,
+        check_normalisation,
         check_convnet_gradients,
         check_loss_gradients,
         check_compile,

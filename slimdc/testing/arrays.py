@@ -9,6 +9,8 @@ from slimdc.backend import Backend, BackendFactory
 from slimdc.errors import InvalidValueError
 from slimdc.testing.comparison import FLOATS, fail
 
+__all__ = ["check_arrays", "check_device"]
+
 
 def check_arrays(ops: Backend) -> None:
     """Check that arrays enter and leave as copies and keep their dtype, however they lie in memory.
@@ -54,7 +56,7 @@ def check_arrays(ops: Backend) -> None:
 
 
 def check_device(make: BackendFactory) -> None:
-    """Check that the device that is told can be asked for, and one that is none is refused.
+    """Check that a backend can be made on its own device, and on none that does not exist.
 
     Parameters
     ----------

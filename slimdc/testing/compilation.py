@@ -13,6 +13,8 @@ from slimdc.parameterization.stiefel import retract, tangent
 from slimdc.testing.comparison import FLOATS, VALUE, Host, close, enter, fail, held
 from slimdc.training.optimizers import Lamb, StepSize
 
+__all__ = ["check_compile"]
+
 
 def check_compile(ops: Backend) -> None:
     """Check that compiled functions compute what the functions do, and change nothing given.

@@ -13,6 +13,13 @@ from slimdc.testing.comparison import FLOATS, GRADIENT, VALUE, close, compare, e
 from slimdc.testing.problems import loss_problems
 from slimdc.testing.reference import ReferenceBackend
 
+__all__ = [
+    "check_gradients",
+    "check_groups",
+    "check_loss_gradients",
+    "check_singular_solve",
+]
+
 
 def check_gradients(ops: Backend) -> None:
     """Check that `differentiate` keeps names, shapes and dtypes, and changes nothing given.

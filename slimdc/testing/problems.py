@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -12,7 +13,10 @@ from slimdc.backend import Array, Backend, Tensors
 from slimdc.parameterization import reconstruct
 from slimdc.testing.comparison import Loss, Problem
 
+__all__ = ["loss_problems"]
 
+
+@cache
 def loss_problems() -> dict[str, Problem]:
     """Each loss as a function of all its arrays, which are well conditioned."""
     rng = np.random.default_rng(0)
@@ -43,37 +47,34 @@ def loss_problems() -> dict[str, Problem]:
         return losses.weighted_sum(parts, losses.Weights(0.5, 2.0, 0.3, 0.1))
 
     problems: dict[str, Problem] = {
-        "training_loss (Eq. 5)": (
+        "training_loss (Eq. 5)": Problem(
             simple(lambda v: losses.training_loss(v["x"], v["y"], v["w"])),
             pair | {"w": w},
-            (),
         ),
-        "performance_matching (Eq. 1)": (
+        "performance_matching (Eq. 1)": Problem(
             simple(lambda v, xt, yt: losses.performance_matching(xt, yt, v["x"], v["y"], 1e-2)),
             pair,
             before,
         ),
-        "skewness (Eq. 11)": (
+        "skewness (Eq. 11)": Problem(
             simple(lambda v: losses.skewness(v["s"])),
             {"s": factors["s"]},
-            (),
         ),
-        "skewness (Eq. 11) of equal values": (
+        "skewness (Eq. 11) of equal values": Problem(
             simple(lambda v: losses.skewness(v["s"])),
             {"s": np.ones((2, 3))},
-            (),
         ),
-        "orthogonality (Eq. 12)": (
+        "orthogonality (Eq. 12)": Problem(
             simple(lambda v: losses.orthogonality(v["x"], v["y"])),
             pair,
-            (),
         ),
-        "orthogonality (Eq. 12) of centred labels": (
+        "orthogonality (Eq. 12) of centred labels": Problem(
             simple(lambda v: losses.orthogonality(v["x"], v["y"], centred=True)),
             pair,
-            (),
         ),
-        "weighted_sum (Eq. 13) through factors (Eq. 8)": (simple(total), factors, (*before, w)),
+        "weighted_sum (Eq. 13) through factors (Eq. 8)": Problem(
+            simple(total), factors, (*before, w)
+        ),
     }
     forms: tuple[losses.Form, ...] = ("printed", "relative")
     for form in forms:
@@ -84,6 +85,6 @@ def loss_problems() -> dict[str, Problem]:
         def infinity(v: Tensors, xb: Array, yb: Array, form: losses.Form = form) -> Array:
             return losses.infinity_order(v["x"], v["y"], xb, yb, 1e-2, form)
 
-        problems[f"first_order (Eq. 6), {form}"] = (simple(first), pair | {"w": w}, before)
-        problems[f"infinity_order (Eq. 7), {form}"] = (simple(infinity), pair, before)
+        problems[f"first_order (Eq. 6), {form}"] = Problem(simple(first), pair | {"w": w}, before)
+        problems[f"infinity_order (Eq. 7), {form}"] = Problem(simple(infinity), pair, before)
     return problems

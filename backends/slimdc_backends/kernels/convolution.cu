@@ -1,4 +1,4 @@
-// What a block of convolution, ReLU and 2 x 2 average pooling needs beside matrix products.
+// What convolutions need beside matrix products, and a block of one with ReLU and 2 x 2 pooling.
 //
 // Whoever compiles this defines `real`, float or double. Arrays are contiguous, images NHWC. A block
 // of threads takes one row of pixels, and neighbouring threads take neighbouring channels: what a
@@ -15,9 +15,10 @@ struct alignas(16) Quad {
 template <typename Item>
 __device__ void gather(
     const Item *__restrict__ x, Item *__restrict__ patches, int height, int width, int channels,
-    int rows, int columns, int r, int padding)
+    int rows, int columns, int r, int stride, int padding)
 {
-    const int line = blockIdx.x, image = line / rows, top = line - image * rows - padding;
+    const int line = blockIdx.x, image = line / rows;
+    const int top = (line - image * rows) * stride - padding;
     // A row of a patch lies together in the image as well as in the patch.
     const int run = r * channels, patch = r * run, across = width * channels;
     const long long start = (long long)image * height * across;
@@ -25,32 +26,41 @@ __device__ void gather(
     for (int at = threadIdx.x; at < columns * patch; at += blockDim.x) {
         const int column = at / patch, i = (at - column * patch) / run;
         const int y = top + i;
-        const int from = (column - padding) * channels + at - column * patch - i * run;
+        const int left = (column * stride - padding) * channels;
+        const int from = left + at - column * patch - i * run;
         const bool inside = 0 <= y && y < height && 0 <= from && from < across;
         to[at] = inside ? x[start + (long long)y * across + from] : Item();
     }
 }
 
-// Patches (n * rows * columns, r * r * channels) of images (n, height, width, channels), zeros
-// beyond their borders. One block for each of n * rows.
+// Patches (n * rows * columns, r * r * channels) of images (n, height, width, channels), a stride
+// apart, with zeros beyond their borders. One block for each of n * rows.
 extern "C" __global__ void im2col(
     const real *__restrict__ x, real *__restrict__ patches, int height, int width, int channels,
-    int rows, int columns, int r, int padding)
+    int rows, int columns, int r, int stride, int padding)
 {
     const int wide = sizeof(Quad) / sizeof(real);
     // Images may be a view that starts anywhere.
     const bool aligned = ((size_t)x | (size_t)patches) % sizeof(Quad) == 0;
     if (channels % wide == 0 && aligned)
         gather((const Quad *)x, (Quad *)patches, height, width, channels / wide, rows, columns, r,
-               padding);
+               stride, padding);
     else
-        gather(x, patches, height, width, channels, rows, columns, r, padding);
+        gather(x, patches, height, width, channels, rows, columns, r, stride, padding);
+}
+
+// The patch whose i-th row or column lies at a place of an image, or -1 where there is none.
+__device__ int patch_at(int place, int stride, int count)
+{
+    // Most convolutions have a stride of 1, and a division takes longer than all else here.
+    const int patch = stride == 1 ? place : place / stride;
+    return 0 <= place && patch < count && patch * stride == place ? patch : -1;
 }
 
 // The sum of patches back into images: im2col's transpose. One block for each of n * height.
 extern "C" __global__ void col2im(
     const real *__restrict__ patches, real *__restrict__ x, int height, int width, int channels,
-    int rows, int columns, int r, int padding)
+    int rows, int columns, int r, int stride, int padding)
 {
     const int line = blockIdx.x, image = line / height, y = line - image * height;
     real *to = x + (long long)line * width * channels;
@@ -58,12 +68,12 @@ extern "C" __global__ void col2im(
         const int across = at / channels, channel = at - across * channels;
         real sum = 0;
         for (int i = 0; i < r; i++) {
-            const int row = y + padding - i;
-            if (row < 0 || row >= rows)
+            const int row = patch_at(y + padding - i, stride, rows);
+            if (row < 0)
                 continue;
             for (int j = 0; j < r; j++) {
-                const int column = across + padding - j;
-                if (column < 0 || column >= columns)
+                const int column = patch_at(across + padding - j, stride, columns);
+                if (column < 0)
                     continue;
                 const long long pixel = ((long long)image * rows + row) * columns + column;
                 sum += patches[(pixel * r * r + i * r + j) * channels + channel];

@@ -8,21 +8,18 @@ quarter of the average is taken in the filters, which a power of two does not ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from slimdc_backends.kernels.chunks import Map, chunks, groups
 from slimdc_backends.kernels.patches import THIN, F, Patches, patches, scattered
 
-# Four 16 x 16 images of 32 channels have patches of 1.2 MB: they stay in a core's cache.
-CHUNK = 4
-# Chunks are shared among threads in at most this many groups, each with buffers of its own.
-GROUPS = 8
+__all__ = ["Bools", "backward", "forward"]
+
 QUARTER = 0.25
 
 Bools: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
-Map: TypeAlias = Callable[[Callable[[slice], Any], Iterable[slice]], Iterable[Any]]
 
 
 def forward(
@@ -46,7 +43,7 @@ def forward(
         return patches((count, *x.shape[1:]), r, padding, x.dtype), z
 
     def group(images: slice) -> None:
-        for part, (gathered, z) in _chunks(images, memory):
+        for part, (gathered, z) in chunks(images, memory):
             gathered.interior()[...] = x[part]
             np.matmul(gathered.rows(), matrix, out=z.reshape(-1, channels))
             lines = z.reshape(-1, w * channels)
@@ -59,7 +56,7 @@ def forward(
             pooled += corners[2]
             pooled += corners[3]
 
-    for _ in parallel(group, _groups(x.shape[0])):
+    for _ in parallel(group, groups(x.shape[0])):
         pass
     return out, passed
 
@@ -92,7 +89,7 @@ def _in_parameters(
 
     def group(images: slice) -> tuple[F, F]:
         of_weight, of_bias = np.zeros_like(_matrix(weight)), np.zeros(channels, x.dtype)
-        for part, (gathered, g) in _chunks(images, memory):
+        for part, (gathered, g) in chunks(images, memory):
             gathered.interior()[...] = x[part]
             _ungated(gradient[part], passed[part], g)
             rows = g.reshape(-1, channels)
@@ -101,7 +98,7 @@ def _in_parameters(
         return of_weight, of_bias
 
     # Added in the order of the groups, as they are ready: few are held at a time.
-    sums = iter(parallel(group, _groups(x.shape[0])))
+    sums = iter(parallel(group, groups(x.shape[0])))
     total, bias = next(sums)
     for more, more_bias in sums:
         total += more
@@ -127,18 +124,18 @@ def _in_x(gradient: F, x: F, weight: F, passed: Bools, padding: int, parallel: M
         np.multiply(turned, QUARTER, out=matrix.reshape(turned.shape))
 
     def scatter(images: slice) -> None:
-        for part, g in _chunks(images, lambda count: np.zeros((count, h, w, channels), x.dtype)):
+        for part, g in chunks(images, lambda count: np.zeros((count, h, w, channels), x.dtype)):
             _ungated(gradient[part], passed[part], g)
             scattered(matrix @ g.reshape(-1, channels).T, of_x[part], r, padding)
 
     def gather(images: slice) -> None:
         shape = (h, w, channels)
         around = r - 1 - padding
-        for part, g in _chunks(images, lambda n: patches((n, *shape), r, around, x.dtype)):
+        for part, g in chunks(images, lambda n: patches((n, *shape), r, around, x.dtype)):
             _ungated(gradient[part], passed[part], g.interior())
             np.matmul(g.rows(), matrix, out=of_x[part].reshape(-1, c_in))
 
-    for _ in parallel(scatter if few else gather, _groups(x.shape[0])):
+    for _ in parallel(scatter if few else gather, groups(x.shape[0])):
         pass
     return of_x
 
@@ -156,25 +153,6 @@ def _size(x: F, weight: F, padding: int) -> tuple[int, int]:
 
 def _matrix(weight: F) -> F:
     return weight.reshape(-1, weight.shape[3])
-
-
-def _groups(images: int) -> Iterator[slice]:
-    return _split(slice(0, images), CHUNK * -(-images // (CHUNK * GROUPS)))
-
-
-def _chunks(images: slice, memory: Callable[[int], Any]) -> Iterator[tuple[slice, Any]]:
-    """Yield a few images at a time, with memory for so many: fresh memory costs as a copy does."""
-    count, held = 0, None
-    for part in _split(images, CHUNK):
-        if part.stop - part.start != count:
-            count = part.stop - part.start
-            held = memory(count)
-        yield part, held
-
-
-def _split(images: slice, size: int) -> Iterator[slice]:
-    for i in range(images.start, images.stop, size):
-        yield slice(i, min(i + size, images.stop))
 
 
 def _corners(x: Any) -> tuple[Any, Any, Any, Any]:

@@ -15,8 +15,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+__all__ = ["at_once", "convolved", "in_chunks"]
+
 Array: TypeAlias = Any
-Held: TypeAlias = tuple[Array, Array, Array]
+# What the way back needs of the way forth.
+Residuals: TypeAlias = tuple[Array, Array, Array]
 
 # Images at a time: ten of 32 x 32 pixels and 32 channels are 1.3 MB, which stay in the cache.
 CHUNK = 10
@@ -26,15 +29,16 @@ THIN = 4
 
 @functools.partial(jax.jit, static_argnums=3)
 def at_once(x: Array, weight: Array, bias: Array, padding: int) -> Array:
-    """Compute a block; see `slimdc.backend.Backend.conv_relu_pool`."""
-    return _pooled(jax.nn.relu(_convolved(x, weight, padding) + bias))
+    """Compute a block; see `slimdc.backend.HasFastBlock`."""
+    return _pooled(jax.nn.relu(convolved(x, weight, 1, padding) + bias))
 
 
-def _convolved(x: Array, weight: Array, padding: int) -> Array:
+def convolved(x: Array, weight: Array, stride: int, padding: int) -> Array:
+    """Convolve; see `slimdc.backend.Backend.conv`."""
     return lax.conv_general_dilated(
         x,
         weight,
-        window_strides=(1, 1),
+        window_strides=(stride, stride),
         padding=((padding, padding), (padding, padding)),
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
         precision="highest",
@@ -52,17 +56,17 @@ def _chunked(x: Array, weight: Array, bias: Array, padding: int) -> Array:
     return _forward(x, weight, bias, padding)[0]
 
 
-def _forward(x: Array, weight: Array, bias: Array, padding: int) -> tuple[Array, Held]:
+def _forward(x: Array, weight: Array, bias: Array, padding: int) -> tuple[Array, Residuals]:
     def block(images: Array) -> tuple[Array, Array]:
-        z = _convolved(images, weight, padding) + bias
+        z = convolved(images, weight, 1, padding) + bias
         return _pooled(jax.nn.relu(z)), z > 0
 
     out, passed = (_joined(parts, x) for parts in lax.map(block, _cut(x)))
     return out, (x, weight, passed)
 
 
-def _backward(padding: int, held: Held, gradient: Array) -> tuple[Array, Array, Array]:
-    x, weight, passed = held
+def _backward(padding: int, residuals: Residuals, gradient: Array) -> tuple[Array, Array, Array]:
+    x, weight, passed = residuals
     r, _, c_in, c_out = weight.shape
 
     def scattered(part: tuple[Array, Array]) -> Array:
@@ -90,7 +94,7 @@ def _backward(padding: int, held: Held, gradient: Array) -> tuple[Array, Array, 
         of_x = _joined(lax.map(scattered, gated), x)
     else:
         turned = weight[::-1, ::-1].transpose(0, 1, 3, 2)
-        of_x = _convolved(_ungated(gradient, passed), turned, r - 1 - padding)
+        of_x = convolved(_ungated(gradient, passed), turned, 1, r - 1 - padding)
     zeros = jnp.zeros((c_out, r * r * c_in), x.dtype), jnp.zeros(c_out, x.dtype)
     (of_weight, of_bias), _ = lax.scan(added, zeros, (_cut(x), *gated))
     return of_x, of_weight.T.reshape(weight.shape), of_bias
