@@ -10,6 +10,18 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from array_api_compat import device
 
+__all__ = [
+    "Array",
+    "Elimination",
+    "Norm",
+    "eliminate",
+    "lengths",
+    "nonzero",
+    "norm",
+    "singular_values",
+    "solve",
+]
+
 Array: TypeAlias = Any
 Norm: TypeAlias = Literal["frobenius", "spectral"]
 

@@ -12,6 +12,8 @@ from slimdc._array import namespace
 from slimdc._checks import non_negative
 from slimdc.errors import InvalidTypeError, InvalidValueError
 
+__all__ = ["Array", "matching", "scalar", "shared_namespace"]
+
 Array: TypeAlias = Any
 
 # NumPy's longdouble is none of them: LAPACK knows no such numbers.

@@ -23,6 +23,8 @@ from slimdc.training.progress import Report, watched
 if TYPE_CHECKING:
     from pathlib import Path
 
+__all__ = ["BUDGETS", "EVALUATION", "EVALUATION_STEPS", "REPEATS", "SLIM_STEPS", "WIDTH", "run"]
+
 # Chosen to end well within 90 seconds on two cores, not for the best figures.
 BUDGETS = (5, 2, 1)
 WIDTH = 16

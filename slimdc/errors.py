@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+__all__ = [
+    "FileError",
+    "InvalidTypeError",
+    "InvalidValueError",
+    "MissingBackendError",
+    "NumericalError",
+    "SlimdcError",
+    "SlimdcWarning",
+]
+
 
 class SlimdcError(Exception):
     """Base class of every error that slimdc raises on purpose.

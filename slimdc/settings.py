@@ -11,6 +11,17 @@ from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.losses import Form, Weights
 from slimdc.networks.normalization import NORMS, Norm
 
+__all__ = [
+    "CONDENSE",
+    "SLIM",
+    "CondenseSettings",
+    "EvaluationSettings",
+    "PoolSettings",
+    "Settings",
+    "SlimSettings",
+    "chosen",
+]
+
 Settings = TypeVar("Settings", "SlimSettings", "CondenseSettings")
 
 

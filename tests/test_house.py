@@ -39,12 +39,10 @@ def test_public_names_are_these(module: str) -> None:
     assert sorted(importlib.import_module(module).__all__) == sorted(PUBLIC[module].split())
 
 
-@pytest.mark.parametrize("name", modules())
+@pytest.mark.parametrize("name", list(modules()))
 def test_every_module_says_what_it_offers(name: str) -> None:
     module = importlib.import_module(name)
-    offered = module.__all__
-    assert offered == sorted(offered, key=lambda n: (not n.isupper(), n.islower(), n)) or offered
-    for public in offered:
+    for public in module.__all__:
         assert hasattr(module, public)
         assert not public.startswith("_") or public == "__version__"
 
@@ -53,7 +51,7 @@ def test_every_module_says_what_it_offers(name: str) -> None:
 def test_long_files_say_why(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     if text.count("\n") > LONGEST:
-        assert "# Longer than 300 lines:" in text[:4000]
+        assert "The file is longer than others" in (ast.get_docstring(ast.parse(text)) or "")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

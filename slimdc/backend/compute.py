@@ -16,6 +16,8 @@ from slimdc.backend.protocol import Array, Backend
 from slimdc.backend.registry import resolve
 from slimdc.errors import InvalidValueError, SlimdcWarning
 
+__all__ = ["FLOAT32_RIDGE", "Compute", "Configured"]
+
 # Below this, kernels that are solved in float32 lose the gradient of Eq. 7: at 1e-6 it is noise.
 FLOAT32_RIDGE = 1e-3
 

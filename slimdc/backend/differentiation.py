@@ -7,6 +7,8 @@ from typing import Any
 
 from slimdc.backend.protocol import Array, Backend, Groups, Tensors
 
+__all__ = ["value_and_grad"]
+
 
 def value_and_grad(
     ops: Backend, function: Callable[..., tuple[Array, Tensors]]

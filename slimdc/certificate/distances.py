@@ -18,6 +18,18 @@ from slimdc._tolerance import numerical_rank
 from slimdc.certificate.truncation import Truncation, stacked
 from slimdc.regression import Components, linear_solution, loss_gradient
 
+__all__ = [
+    "Matrix",
+    "Projection",
+    "Step",
+    "norms",
+    "projection",
+    "solution",
+    "step_bound",
+    "step_distance",
+    "taken_step",
+]
+
 Matrix = NDArray[np.float64]
 
 

@@ -19,6 +19,8 @@ from slimdc.certificate.report import Bound, Condition, Distance
 from slimdc.certificate.truncation import Truncation, stacked
 from slimdc.regression import Components, orthonormality_defect, row_independence
 
+__all__ = ["EPS", "Order", "Setting", "bounds_of", "rank_conditions"]
+
 # Of float64, in which certificates compute, whatever dtype the factors are held in.
 EPS = sys.float_info.epsilon
 

@@ -12,6 +12,15 @@ from slimdc._array import HostArray, to_numpy
 from slimdc.parameterization import SlimmableDataset
 from slimdc.regression import Components
 
+__all__ = [
+    "OneClass",
+    "Truncation",
+    "as_truncation",
+    "classes_of",
+    "second_significance",
+    "stacked",
+]
+
 
 class OneClass(NamedTuple):
     """One class of a set in float64, without padding.

@@ -17,6 +17,8 @@ from slimdc.networks import normalization
 from slimdc.networks.initialization import draw_head, lecun_normal
 from slimdc.networks.normalization import Floats, Norm
 
+__all__ = ["ConvNet"]
+
 
 @dataclass(frozen=True)
 class ConvNet:

@@ -9,6 +9,8 @@ import numpy as np
 from slimdc.networks.normalization import Floats
 from slimdc.networks.protocol import HEAD, HEAD_BIAS
 
+__all__ = ["draw_head", "lecun_normal"]
+
 
 def draw_head(rng: np.random.Generator, features: int, outputs: int) -> dict[str, Floats]:
     """Draw a linear head's weights and zero biases."""

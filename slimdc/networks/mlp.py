@@ -12,6 +12,8 @@ from slimdc.backend import Array, Backend, Tensors, relu
 from slimdc.networks.initialization import draw_head, lecun_normal
 from slimdc.networks.normalization import Floats
 
+__all__ = ["MLP"]
+
 
 @dataclass(frozen=True)
 class MLP:

@@ -15,6 +15,18 @@ from array_api_compat import array_namespace
 from slimdc.backend import Array, Backend, Tensors
 from slimdc.networks.normalization import Floats
 
+__all__ = [
+    "HEAD",
+    "HEAD_BIAS",
+    "Network",
+    "Observing",
+    "fresh",
+    "keeps_statistics",
+    "observed",
+    "predict",
+    "squared_error",
+]
+
 HEAD = "head.weight"
 
 

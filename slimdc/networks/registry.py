@@ -16,6 +16,8 @@ from slimdc.networks.protocol import Network, fresh, predict
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.factors import network_input
 
+__all__ = ["NetworkSize", "build", "network_for", "verified"]
+
 
 def build(
     network: str | Network,

@@ -20,6 +20,8 @@ from slimdc.parameterization.stiefel import retract, tangent
 from slimdc.parameterization.truncation import largest_components
 from slimdc.parameterization.units import Units
 
+__all__ = ["FactorParameterization", "network_input", "samples_on"]
+
 
 @dataclass(frozen=True)
 class FactorParameterization:

@@ -6,6 +6,8 @@ from typing import Any, TypeAlias
 
 from array_api_compat import array_namespace
 
+__all__ = ["RETRACTION_ITERATIONS", "Array", "retract", "tangent"]
+
 Array: TypeAlias = Any
 
 # Newton–Schulz is quadratic near 1; from the smallest singular value that a step of a trust-ratio

@@ -19,6 +19,8 @@ import numpy.typing as npt
 from slimdc.parameterization.dataset import SlimmableDataset
 from slimdc.parameterization.description import Factors
 
+__all__ = ["STEP", "Exponents", "Host", "Units"]
+
 Host = npt.NDArray[np.floating]
 Exponents = npt.NDArray[np.int64]
 

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from array_api_compat import array_namespace
 
+__all__ = ["Adam", "Array", "Lamb", "StepSize", "Tensors", "cosine"]
+
 Array: TypeAlias = Any
 Tensors: TypeAlias = dict[str, Array]
 
