@@ -114,8 +114,8 @@ def slim(
     Notes
     -----
     Algorithm 1 and Eq. 13 of Liu, Ye, Yu and Wang, "Slimmable Dataset Condensation", CVPR 2023.
-    A run is repeatable to the bit on one backend and machine, whatever the number of threads; in
-    JAX, with the same number of them.
+    A run is repeatable to the bit on one backend and machine: on NumPy whatever the number of
+    threads, on PyTorch and JAX with the same number of them.
 
     Examples
     --------
