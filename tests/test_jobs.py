@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import slimdc
 from slimdc import backend
-from slimdc.parameterization import dataset as parameterization
+from slimdc.parameterization import reconstruction
 from slimdc.parameterization.preprocessing import Preprocessing
 
 FACTORS = ("u", "s", "vx", "vy")
@@ -202,13 +202,13 @@ def test_sessions_of_other_precisions_do_not_overlap(monkeypatch: pytest.MonkeyP
 def test_sets_that_are_read_meanwhile_leave_sessions_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A session begins while another thread computes a set's samples, and outlasts that."""
     data, session = sets(1)[0], backend.get("numpy").session()
-    compute = parameterization.reconstruct
+    compute = reconstruction.reconstruct
 
     def meanwhile(*factors: Any) -> Any:
         session.__enter__()
         return compute(*factors)
 
-    monkeypatch.setattr(parameterization, "reconstruct", meanwhile)
+    monkeypatch.setattr(reconstruction, "reconstruct", meanwhile)
     with threadpool_limits(2, user_api="blas"):
         before = blas()
         data.arrays()

@@ -18,9 +18,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import slimdc
 from slimdc import backend, demo
-from slimdc.backend import SharedContext
+from slimdc.backend import SharedContext, parallel_map, process
 from slimdc.errors import InvalidValueError
-from slimdc_backends import cores
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 
@@ -52,7 +51,7 @@ def started(ops: Any) -> int:
 def test_numpy_takes_no_more_threads_than_blas_may_have_or_cores_there_are(
     limit: int, available: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cores, "available", lambda: available)
+    monkeypatch.setattr(process, "available_cores", lambda: available)
     with threadpool_limits(limit, user_api="blas"):
         if blas() != {limit}:
             pytest.skip(f"BLAS has no {limit} threads here")
@@ -66,7 +65,7 @@ def test_numpy_takes_no_more_threads_than_blas_may_have_or_cores_there_are(
 
 def test_numpys_bits_do_not_depend_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = bits(backend="numpy")
-    monkeypatch.setattr(cores, "available", lambda: 4)
+    monkeypatch.setattr(process, "available_cores", lambda: 4)
     for limit in (1, 2, 4):
         with threadpool_limits(limit, user_api="blas"):
             assert bits(backend="numpy") == expected
@@ -83,13 +82,39 @@ def test_a_system_that_allows_no_more_threads_is_worked_with(
         running.append(thread)
         start(thread)
 
-    monkeypatch.setattr(cores, "available", lambda: 4)
+    monkeypatch.setattr(process, "available_cores", lambda: 4)
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with threadpool_limits(4, user_api="blas"):
         ops = backend.get("numpy")
         assert bits(backend=ops) == expected
     assert len(running) == 1
     assert not running[0].is_alive()
+
+
+def test_a_set_is_taken_in_where_no_more_threads_are_to_be_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    pair = rng.standard_normal((40, 20_000)), np.arange(40) % 4
+    expected = slimdc.SlimmableDataset.from_arrays(*pair)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(process, "available_cores", lambda: 4)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with threadpool_limits(4, user_api="blas"):
+        found = slimdc.SlimmableDataset.from_arrays(*pair)
+    for one, other in zip(found.factors, expected.factors, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_a_parallel_map_raises_what_a_call_raises() -> None:
+    for threads in (1, 3):
+        with parallel_map(threads) as mapped:
+            assert list(mapped(divmod, (7, 8), (2, 3))) == [(3, 1), (2, 2)]
+            with pytest.raises(ZeroDivisionError):
+                list(mapped(divmod, (1, 1), (1, 0)))
 
 
 @pytest.mark.parametrize("limit", [1, 7])

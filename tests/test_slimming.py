@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 
 import slimdc
 from slimdc import backend, datasets, networks
-from slimdc.backend import Compute
+from slimdc.backend import Compute, process
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError, SlimdcWarning
 from slimdc.losses import infinity_order
 from slimdc.parameterization.factors import FactorParameterization, samples_on
@@ -91,26 +91,24 @@ def test_seed_decides_and_repeats_to_the_bit():
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_numpy_keeps_every_bit_with_any_number_of_threads(monkeypatch, threads):
-    from slimdc_backends import cores
-
     data = image_set((9, 9, 9))
     expected = slim(data, 3)
-    monkeypatch.setattr(cores, "available", lambda: threads)
-    assert equal(slim(data, 3), expected)
+    monkeypatch.setattr(process, "available_cores", lambda: threads)
+    with threadpool_limits(threads):
+        assert equal(slim(data, 3), expected)
 
 
-def test_torch_keeps_every_bit_with_any_number_of_threads():
+@pytest.mark.parametrize("threads", [1, 2])
+def test_torch_keeps_every_bit_with_the_same_number_of_threads(threads):
     torch = library("torch")
     data = image_set((9, 9, 9))
-    found = []
     held = torch.get_num_threads()
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        try:
-            found.append(slim(data, 3, backend="torch", width=32))
-            assert torch.get_num_threads() == threads
-        finally:
-            torch.set_num_threads(held)
+    torch.set_num_threads(threads)
+    try:
+        found = [slim(data, 3, backend="torch", width=32) for _ in range(2)]
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(held)
     assert equal(*found)
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event
 from typing import Any, cast
 
 import array_api_compat.numpy as xp
@@ -20,9 +17,9 @@ from slimdc.backend import (
     composed_conv_relu_pool,
     convolved_shape,
     one_blas_thread,
+    parallel_map,
 )
 from slimdc.errors import InvalidValueError
-from slimdc_backends import cores
 from slimdc_backends.kernels import convolution
 from slimdc_backends.kernels.products import NumpyProducts
 from slimdc_backends.tape import Pullback, convolved, differentiated, record_block
@@ -50,8 +47,8 @@ class NumpyBackend:
     def __init__(self, device: str | None = None) -> None:
         if device not in (None, "cpu"):
             raise InvalidValueError("device", repr(device), "'cpu', NumPy's only device")
-        self._threads: ThreadPoolExecutor | None = None
-        self._workers = SharedContext(self._threads_of_our_own, "threads")
+        self._mapped: Callable[..., Iterable[Any]] = map
+        self._threads = SharedContext(self._threads_of_our_own, "threads")
 
     def asarray(self, host: np.ndarray) -> Array:
         """Copy a host array."""
@@ -100,36 +97,16 @@ class NumpyBackend:
     def session(self) -> Iterator[None]:
         """Hold BLAS at one thread and share chunks of images among threads of our own."""
         # What overflows is found by whoever reads the loss; NumPy's warnings name lines of ours.
-        with np.errstate(all="ignore"), self._workers():
+        with np.errstate(all="ignore"), self._threads():
             yield
 
     @contextmanager
     def _threads_of_our_own(self) -> Iterator[None]:
-        with one_blas_thread() as allowed:
-            process = os.getpid()
-            self._threads = _started(min(allowed, cores.available()))
+        with one_blas_thread() as threads, parallel_map(threads) as self._mapped:
             try:
                 yield
             finally:
-                threads, self._threads = self._threads, None
-                if threads is not None and os.getpid() == process:  # a fork has no threads
-                    threads.shutdown()
+                self._mapped = map
 
     def _map(self, function: Callable[[slice], Any], parts: Iterable[slice]) -> Iterable[Any]:
-        return (map if self._threads is None else self._threads.map)(function, parts)
-
-
-def _started(count: int) -> ThreadPoolExecutor | None:
-    """Start threads; none where there is to be one, or the system allows no more of them."""
-    if count == 1:
-        return None
-    threads, begin = ThreadPoolExecutor(count), Event()
-    try:
-        for _ in range(count):
-            threads.submit(begin.wait)  # each starts a thread, since those before it wait
-    except RuntimeError:
-        begin.set()
-        threads.shutdown()
-        return None
-    begin.set()
-    return threads
+        return self._mapped(function, parts)

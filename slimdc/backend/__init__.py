@@ -10,7 +10,7 @@ from slimdc.backend.primitives import (
     max_pool,
     relu,
 )
-from slimdc.backend.process import SharedContext, one_blas_thread
+from slimdc.backend.process import SharedContext, one_blas_thread, parallel_map
 from slimdc.backend.protocol import (
     Array,
     Backend,
@@ -62,6 +62,7 @@ __all__ = [
     "missing",
     "names",
     "one_blas_thread",
+    "parallel_map",
     "ranks_of",
     "relu",
     "resolve",

@@ -8,9 +8,10 @@ everything put back.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from threading import RLock
+from threading import Event, RLock
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
@@ -18,7 +19,7 @@ from threadpoolctl import ThreadpoolController
 
 from slimdc.errors import InvalidValueError
 
-__all__ = ["SharedContext", "one_blas_thread"]
+__all__ = ["SharedContext", "available_cores", "one_blas_thread", "parallel_map"]
 
 T = TypeVar("T")
 
@@ -127,14 +128,73 @@ if hasattr(os, "register_at_fork"):
     )
 
 
+def available_cores() -> int:
+    """Count the cores in the process's affinity mask, or all where the system has no such mask.
+
+    Examples
+    --------
+    >>> available_cores() >= 1
+    True
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @contextmanager
 def _one_blas_thread() -> Iterator[int]:
     blas = ThreadpoolController().select(user_api="blas")
-    allowed = min((x["num_threads"] for x in blas.info()), default=os.cpu_count() or 1)
+    cores = available_cores()
+    allowed = min((library["num_threads"] for library in blas.info()), default=cores)
     with blas.limit(limits=1):
-        yield allowed
+        yield min(allowed, cores)
 
 
 # How BLAS splits a product depends on its number of threads: one keeps every bit on any number of
-# cores. It gives the number of threads that the caller lets BLAS have, for other use.
+# cores. It gives the number of threads that may take the place of BLAS's own: as many as the caller
+# lets BLAS have, and no more than there are cores.
 one_blas_thread = SharedContext(_one_blas_thread, "BLAS threads")
+
+
+@contextmanager
+def parallel_map(threads: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """Give a `map` that works on several threads.
+
+    Parameters
+    ----------
+    threads : int
+        How many; with one, or where the system allows no more of them, it is the built-in `map`.
+
+    Yields
+    ------
+    callable
+        Takes a function and iterables, as `map` does; with threads, all calls start at once.
+
+    Examples
+    --------
+    >>> with parallel_map(2) as mapped:
+    ...     list(mapped(abs, (-1, 2, -3)))
+    [1, 2, 3]
+    """
+    pool = _started(threads)
+    process = os.getpid()
+    try:
+        yield map if pool is None else pool.map
+    finally:
+        if pool is not None and os.getpid() == process:  # a fork has no threads to wait for
+            pool.shutdown()
+
+
+def _started(threads: int) -> ThreadPoolExecutor | None:
+    if threads == 1:
+        return None
+    pool, begin = ThreadPoolExecutor(threads), Event()
+    try:
+        for _ in range(threads):
+            pool.submit(begin.wait)  # each starts a thread, since those before it wait
+    except RuntimeError:  # the system allows no more of them
+        begin.set()
+        pool.shutdown()
+        return None
+    begin.set()
+    return pool

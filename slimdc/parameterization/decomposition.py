@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from slimdc._array import HostArray, as_array, dtype_name, namespace, to_numpy
 from slimdc._tolerance import numerical_rank
-from slimdc.backend import one_blas_thread
+from slimdc.backend import one_blas_thread, parallel_map
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
 from slimdc.parameterization.description import WIDTHS, Description, Factors
 from slimdc.parameterization.labels import label_rows
@@ -154,18 +152,14 @@ def _factors(
             for whole, factor in zip(held, factors, strict=True):
                 whole[place][tuple(map(slice, factor.shape))] = factor
 
-    blas = ThreadpoolController().select(user_api="blas")
-    # Instead of its own threads, of which the last bits would depend on their number: as many
+    # Instead of BLAS's threads, of which the last bits would depend on their number: as many
     # classes at once. So cores that a caller keeps from BLAS stay free here too.
-    threads = max((library["num_threads"] for library in blas.info()), default=1)
-    with one_blas_thread():
-        if threads == 1 or flat.size < WORTH_THREADS:
-            for place, label in enumerate(groups):
-                fill(place, label)
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                for _ in pool.map(fill, range(classes), groups):  # raises what a class raised
-                    pass
+    with (
+        one_blas_thread() as threads,
+        parallel_map(1 if flat.size < WORTH_THREADS else threads) as mapped,
+    ):
+        for _ in mapped(fill, range(classes), groups):  # raises what a class raised
+            pass
     return held
 
 

@@ -17,19 +17,11 @@ __all__ = ["load", "save"]
 FORMAT = "slimdc"
 VERSION = "2"
 
-# Files of version 1 have no digest. Just these keys: so no damage turns a newer file into one.
+# Files of version 1 have no digest. They hold just these keys, so that no file of a later version,
+# however damaged, passes for one.
 KEYS_OF_VERSION_1 = frozenset(
-    (
-        "format",
-        "version",
-        "shape",
-        "layout",
-        "preprocessing",
-        "dtype",
-        "labels",
-        "samples",
-        "components",
-    )
+    {"format", "version", "shape", "layout", "preprocessing", "dtype"}
+    | {"labels", "samples", "components"}
 )
 
 
