@@ -12,8 +12,17 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from slimdc import testing
-from slimdc.backend import Array, Backend, Differentiated, Groups, Scored, Tensors
+from slimdc.backend import (
+    Array,
+    Backend,
+    Differentiated,
+    Groups,
+    Scored,
+    Tensors,
+    value_and_grad,
+)
 from slimdc_backends.numpy import NumpyBackend
+from slimdc_backends.tape import Var, raw
 
 CHECKS = [name for name in testing.__all__ if name.startswith("check_") and name != "check_backend"]
 
@@ -28,8 +37,21 @@ def test_check_backend_runs_every_check(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_reference_conforms_where_it_is_not_its_own_judge() -> None:
     testing.check_device(testing.ReferenceBackend)
-    for name in ("arrays", "gradients", "compile", "session", "singular_solve"):
+    for name in ("arrays", "gradients", "constant_losses", "compile", "session", "singular_solve"):
         getattr(testing, f"check_{name}")(testing.ReferenceBackend())
+
+
+def test_the_reference_differentiates_what_it_differentiates() -> None:
+    ops = testing.ReferenceBackend()
+
+    def cubes(v: Tensors) -> tuple[Array, Tensors]:
+        return np.sum(v["x"] ** 3), {}
+
+    def slopes(v: Tensors) -> tuple[Array, Tensors]:
+        return np.sum(value_and_grad(ops, cubes)(v)[2]["x"]), {}
+
+    _, _, found = value_and_grad(ops, slopes)({"x": np.array([1.0, 2.0])})
+    assert np.allclose(found["x"], [6.0, 12.0], rtol=1e-4)
 
 
 class KeepsTheCallersMemory(NumpyBackend):
@@ -66,6 +88,117 @@ class Correlates(NumpyBackend):
     def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
         xp = weight.__array_namespace__()
         return super().conv_relu_pool(x, xp.permute_dims(weight, (1, 0, 2, 3)), bias, padding)
+
+
+class IgnoresTheStride(NumpyBackend):
+    def conv(self, x: Array, weight: Array, stride: int, padding: int) -> Array:
+        return super().conv(x, weight, 1, padding)
+
+
+class StartsAtTheLastPixel(NumpyBackend):
+    """Convolves at all places, and keeps those that a stride counted from the end would."""
+
+    def conv(self, x: Array, weight: Array, stride: int, padding: int) -> Array:
+        z = super().conv(x, weight, 1, padding)
+        first = [(size - 1) % stride for size in z.shape[1:3]]
+        return z[:, first[0] :: stride, first[1] :: stride, :]
+
+
+class TurnsFilters(NumpyBackend):
+    def conv(self, x: Array, weight: Array, stride: int, padding: int) -> Array:
+        return super().conv(x, weight[::-1, ::-1, :, :], stride, padding)
+
+
+class ConvolvesToFirstOrder(NumpyBackend):
+    """Its gradients of a convolution are right, and constants of whoever differentiates them."""
+
+    def conv(self, x: Array, weight: Array, stride: int, padding: int) -> Array:
+        return recorded_once(super().conv, x, weight, stride, padding)
+
+
+class PoolsToFirstOrder(NumpyBackend):
+    """Its block is what all backends had before tapes nested."""
+
+    def conv_relu_pool(self, x: Array, weight: Array, bias: Array, padding: int) -> Array:
+        return recorded_once(super().conv_relu_pool, x, weight, bias, padding)
+
+
+def recorded_once(function: Callable[..., Array], *args: Any) -> Array:
+    """Record a function of variables by gradients that are no variables of any tape."""
+    live = [x for x in args if isinstance(x, Var)]
+    if not live:
+        return function(*args)
+    tape = max((x.tape for x in live), key=lambda tape: tape.order)
+    inputs = [x for x in args if hasattr(x, "shape")]
+    rest = args[len(inputs) :]
+
+    def pullback(g: Array, wanted: tuple[bool, ...]) -> list[Array]:
+        def score(v: Groups) -> tuple[Tensors, Tensors]:
+            out = function(*v["all"].values(), *rest)
+            return {"all": out.__array_namespace__().sum(out * raw(g))}, {}
+
+        plain = {"all": {str(i): raw(x) for i, x in enumerate(inputs)}}
+        return list(NumpyBackend().differentiate(score)(plain)[2]["all"].values())
+
+    value = function(*(tape.lower(x) for x in args))
+    return tape.record(value, inputs, pullback)
+
+
+class GivesPlainGradients(NumpyBackend):
+    """A gradient inside of what is differentiated is a constant there."""
+
+    def differentiate(self, function: Scored) -> Differentiated:
+        inner = super().differentiate(function)
+
+        def differentiated(*args: Any) -> tuple[Tensors, Tensors, Groups]:
+            values, extras, gradients = inner(*args)
+            return values, extras, plain(gradients)
+
+        return differentiated
+
+
+class SeesArgumentsOnly(NumpyBackend):
+    """What an inner function takes from an outer one, and not as an argument, is a constant."""
+
+    def differentiate(self, function: Scored) -> Differentiated:
+        inner = super().differentiate(function)
+
+        def differentiated(variables: Groups, *constants: Any) -> tuple[Tensors, Tensors, Groups]:
+            values, extras, gradients = inner(variables, *constants)
+            given = [x for part in variables.values() for x in part.values()] + list(constants)
+            if not any(isinstance(x, Var) for x in given):
+                gradients = plain(gradients)
+            return values, extras, gradients
+
+        return differentiated
+
+
+class KeepsExtrasPlain(NumpyBackend):
+    def differentiate(self, function: Scored) -> Differentiated:
+        inner = super().differentiate(function)
+
+        def differentiated(*args: Any) -> tuple[Tensors, Tensors, Groups]:
+            values, extras, gradients = inner(*args)
+            return values, {name: raw(x) for name, x in extras.items()}, gradients
+
+        return differentiated
+
+
+def plain(gradients: Groups) -> Groups:
+    return {group: {k: raw(g) for k, g in part.items()} for group, part in gradients.items()}
+
+
+class ExpectsVariables(NumpyBackend):
+    """It asks every scalar for what only scalars on its tape have."""
+
+    def differentiate(self, function: Scored) -> Differentiated:
+        def asking(variables: Groups, *constants: Any) -> tuple[Tensors, Tensors]:
+            values, extras = function(variables, *constants)
+            for value in values.values():
+                value.tape  # noqa: B018 - it raises
+            return values, extras
+
+        return super().differentiate(asking)
 
 
 def altered(change: Callable[[str, np.ndarray], Any]) -> type[NumpyBackend]:
@@ -239,6 +372,21 @@ BROKEN = (
     (GivesItsMemoryAway, "check_arrays", "shares memory with the backend's"),
     (WidensDtypes, "check_arrays", "to keep float32, found float64"),
     (ReadsMemoryInItsOrder, "check_arrays", "values to survive"),
+    (IgnoresTheStride, "check_conv", "conv to give shape"),
+    (StartsAtTheLastPixel, "check_conv", "expected conv of .* in float32"),
+    (TurnsFilters, "check_conv", "expected conv of .* in float32"),
+    (one_percent_off("weight"), "check_conv", "the gradient of conv of .* in weight"),
+    (ConvolvesToFirstOrder, "check_conv", "half the squared gradient of conv"),
+    (ConvolvesToFirstOrder, "check_normalisation", "half the squared gradient of a network"),
+    (one_percent_off("x"), "check_pooling", "the gradient of average_pool of .* in x"),
+    (GivesPlainGradients, "check_pooling", "half the squared gradient of average_pool"),
+    (one_percent_off("norm.scale"), "check_normalisation", "normalised in each image in norm.sca"),
+    (ExpectsVariables, "check_constant_losses", "zero of a constant loss, found AttributeError"),
+    (altered(lambda _, g: g + 1.0), "check_constant_losses", "what is constant in group 'one'"),
+    (GivesPlainGradients, "check_nesting", "as_variable, float32"),
+    (SeesArgumentsOnly, "check_nesting", "as_neither, float32"),
+    (KeepsExtrasPlain, "check_nesting", "by_all_results, float32"),
+    (PoolsToFirstOrder, "check_conv_relu_pool", "half the squared gradient of conv_relu_pool"),
     (ForgetsTheBias, "check_conv_relu_pool", "conv_relu_pool of"),
     (PadsTooMuch, "check_conv_relu_pool", "shape"),
     (Correlates, "check_conv_relu_pool", "conv_relu_pool of"),

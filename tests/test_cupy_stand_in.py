@@ -14,6 +14,7 @@ from typing import Any
 
 import array_api_compat
 import array_api_compat.numpy
+import gradient_matching
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
@@ -147,6 +148,14 @@ def test_one_gradient_alone_is_computed(made: Any, wanted: str) -> None:
         return value_and_grad(ops, function)({wanted: parts[wanted]})[2][wanted]
 
     assert relative(total(made.CupyBackend()), total(NumpyBackend())) < 1e-13
+
+
+def test_gradients_of_gradients_are_those_of_numpy(made: Any, kernels_on_cpu: Cpu) -> None:
+    expected = gradient_matching.gradient(NumpyBackend())
+    kernels_on_cpu.launched.clear()
+    found = gradient_matching.gradient(made.CupyBackend())
+    assert {"im2col", "col2im"} <= set(kernels_on_cpu.launched)
+    assert relative(found, expected) < 1e-12
 
 
 def test_the_first_steps_are_those_of_numpy(made: Any) -> None:

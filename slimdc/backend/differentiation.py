@@ -33,8 +33,16 @@ def value_and_grad(
     >>> def square(v):
     ...     return v["x"] * v["x"], {}
     >>> from slimdc import backend
-    >>> value_and_grad(backend.get("numpy"), square)({"x": np.asarray(3.0)})[2]["x"].item()
+    >>> ops = backend.get("numpy")
+    >>> value_and_grad(ops, square)({"x": np.asarray(3.0)})[2]["x"].item()
     6.0
+
+    It nests: this is the gradient of a gradient.
+
+    >>> def slope(v):
+    ...     return value_and_grad(ops, square)(v)[2]["x"], {}
+    >>> value_and_grad(ops, slope)({"x": np.asarray(3.0)})[2]["x"].item()
+    2.0
     """
 
     def grouped(variables: Groups, *constants: Any) -> tuple[Tensors, Tensors]:

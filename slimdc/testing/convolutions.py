@@ -9,6 +9,7 @@ from array_api_compat import array_namespace
 
 from slimdc.backend import Array, Backend, Tensors, conv_relu_pool, value_and_grad
 from slimdc.testing.comparison import (
+    NESTED,
     Host,
     Loss,
     Problem,
@@ -17,6 +18,7 @@ from slimdc.testing.comparison import (
     compare_twice,
     enter,
     fail,
+    half_squares,
 )
 from slimdc.testing.reference import primitives_of
 
@@ -106,6 +108,7 @@ def check_conv_relu_pool(ops: Backend) -> None:
         compare(ops, _block(*case), f"conv_relu_pool of {case}")
     for case in SMALL_BLOCKS:
         compare_twice(ops, _block(*case), f"conv_relu_pool of {case}")
+        compare(ops, _weighed(*case), f"weighed gradients of conv_relu_pool of {case}", NESTED)
 
 
 def check_relu_at_zero(ops: Backend) -> None:
@@ -199,3 +202,30 @@ def _block(n: int, h: int, w: int, c_in: int, c_out: int, r: int, padding: int) 
         return function
 
     return Problem(build, clear_of_kinks(build, draw, (along,)), (along,))
+
+
+@cache
+def _weighed(n: int, h: int, w: int, c_in: int, c_out: int, r: int, padding: int) -> Problem:
+    """Weigh a block's output by outer variables, and take half the square of its gradients.
+
+    The block itself depends on no outer variable: they come in with the gradient that flows back.
+    """
+    block = _block(n, h, w, c_in, c_out, r, padding)
+    names, (along,) = tuple(block.variables), block.constants
+
+    def build(ops: Backend) -> Loss:
+        own = primitives_of(ops)
+
+        def weighed(v: Tensors, weights: Array) -> tuple[Array, Tensors]:
+            out = own.conv_relu_pool(**v, padding=padding)
+            return array_namespace(out).sum(out * weights), {}
+
+        differentiate = value_and_grad(ops, weighed)
+
+        def function(v: Tensors, *values: Array) -> tuple[Array, Tensors]:
+            _, _, found = differentiate(dict(zip(names, values, strict=True)), v["weights"])
+            return half_squares(found), {}
+
+        return function
+
+    return Problem(build, {"weights": along}, tuple(block.variables.values()))

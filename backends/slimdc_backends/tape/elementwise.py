@@ -91,8 +91,8 @@ def maximum(xp: Recorder, a: Array, b: Array) -> Array:
 
 
 def where(xp: Recorder, condition: Array, a: Array, b: Array) -> Array:
-    """Choose between two entries by a plain array of booleans."""
-    tape = newest(a, b)
+    """Choose between two entries; there is no gradient in the condition."""
+    tape, condition = newest(a, b), raw(condition)
     if tape is None:
         return xp.plain.where(condition, a, b)
 
