@@ -12,6 +12,7 @@ from array_api_compat import device
 
 Array: TypeAlias = Any
 Norm: TypeAlias = Literal["frobenius", "spectral"]
+NORMS: tuple[Norm, ...] = ("frobenius", "spectral")
 
 
 class Elimination(NamedTuple):
