@@ -24,6 +24,7 @@ __all__ = [
 
 Array: TypeAlias = Any
 Norm: TypeAlias = Literal["frobenius", "spectral"]
+NORMS: tuple[Norm, ...] = ("frobenius", "spectral")
 
 
 class Elimination(NamedTuple):

@@ -67,6 +67,46 @@ def matching(operands: dict[str, tuple[Array, str]], *, may_be_empty: str = "") 
             raise InvalidValueError(name, f"shape {tuple(array.shape)}", f"shape ({wanted})")
 
 
+def matching_components(parts: dict[str, Any], *w: Array) -> Any:
+    """Check that components of a set, and parameters w, match each other.
+
+    Parameters
+    ----------
+    parts : dict of str to Components
+        One or two of them, by their names in messages; see `slimdc.regression.Components`.
+    *w : array (d, c)
+        Parameters, if there are any.
+
+    Returns
+    -------
+    namespace
+        To compute in.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        As `matching`; or something else than components is given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from slimdc.regression import Components
+    >>> matching_components({"part": Components(np.ones(1), np.ones((1, 3)), np.ones((2, 1)))})
+    Traceback (most recent call last):
+    slimdc.errors.InvalidValueError: part.vy: found shape (2, 1), expected shape (1, c)
+    """
+    operands: dict[str, tuple[Array, str]] = {}
+    for rows, (name, part) in zip("Br", parts.items(), strict=False):
+        if getattr(part, "_fields", None) != ("s", "vx", "vy"):
+            raise InvalidTypeError(name, type(part).__name__, "Components")
+        for of, array, axes in zip(part._fields, part, ("", "d", "c"), strict=True):
+            operands[f"{name}.{of}".strip(".")] = (array, rows + axes)
+    for head in w:
+        operands["w"] = (head, "dc")
+    matching(operands, may_be_empty="Br")
+    return shared_namespace(*(array for array, _ in operands.values()))
+
+
 def scalar(argument: str, value: Any, beside: Array) -> Any:
     """Check a number of at least 0, or a zero-dimensional array whose value a trace may not know.
 
@@ -144,10 +184,8 @@ def _one_framework(arrays: list[Array], argument: str) -> None:
 
 
 def _device(array: Array) -> Any:
-    try:
-        return array.device
-    except Exception:  # of a value inside a trace of JAX
-        return None
+    # JAX spreads arrays over several devices, and inside a trace they have none.
+    return None if array_api_compat.is_jax_array(array) else array.device
 
 
 def _name(dtype: Any) -> str:

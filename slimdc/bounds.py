@@ -18,9 +18,9 @@ from array_api_compat import array_namespace
 from slimdc import _linalg
 from slimdc._checks import one_of
 from slimdc._linalg import Norm
-from slimdc._operands import scalar
+from slimdc._operands import matching_components, scalar
 from slimdc.errors import InvalidValueError
-from slimdc.regression import Components, checked
+from slimdc.regression import Components
 
 __all__ = [
     "Norm",
@@ -34,8 +34,6 @@ __all__ = [
 ]
 
 Array: TypeAlias = Any
-
-NORMS: tuple[Norm, ...] = ("frobenius", "spectral")
 
 
 def first_order_distance(
@@ -76,8 +74,8 @@ def first_order_distance(
     >>> float(first_order_distance(removed, np.zeros((3, 1)), eta=0.1))
     0.2
     """
-    one_of("norm", norm, NORMS)
-    xp = checked({"removed": removed}, w)
+    one_of("norm", norm, _linalg.NORMS)
+    xp = matching_components({"removed": removed}, w)
     eta = scalar("eta", eta, w)
     if removed.s.shape[0] == 0:
         return xp.sum(removed.s)
@@ -137,8 +135,8 @@ def equation_9(
     >>> float(first_order_distance(removed, w)), float(equation_9(kept, removed, w))
     (0.5, 0.5)
     """
-    one_of("norm", norm, NORMS)
-    xp = checked({"kept": kept, "removed": removed}, w)
+    one_of("norm", norm, _linalg.NORMS)
+    xp = matching_components({"kept": kept, "removed": removed}, w)
     eta = scalar("eta", eta, w)
     if significance is not None:
         significance = scalar("significance", significance, w)
@@ -233,7 +231,7 @@ def infinity_order_distance(
     >>> round(float(infinity_order_distance(kept, removed)), 6)
     3.0
     """
-    one_of("norm", norm, NORMS)
+    one_of("norm", norm, _linalg.NORMS)
     xp, parts = _eliminated(kept, removed)
     return _linalg.norm(xp, parts.rest, norm)
 
@@ -346,12 +344,12 @@ def equation_10_distance(removed: Components) -> Array:
     >>> float(equation_10_distance(Components(np.ones(1), np.eye(1, 3), np.asarray([[0.5]]))))
     0.5
     """
-    xp = checked({"removed": removed})
+    xp = matching_components({"removed": removed})
     return _linalg.norm(xp, xp.matmul(removed.vx.mT, removed.vy), "spectral")
 
 
 def _eliminated(kept: Components, removed: Components) -> tuple[Any, _linalg.Elimination]:
-    xp = checked({"kept": kept, "removed": removed})
+    xp = matching_components({"kept": kept, "removed": removed})
     rows, columns = kept.vx.shape[0] + removed.vx.shape[0], kept.vx.shape[1]
     if rows > columns:
         raise InvalidValueError(

@@ -44,8 +44,8 @@ __all__ = [
 Array: TypeAlias = Any
 Form: TypeAlias = Literal["printed", "relative"]
 
-FORMS = ("printed", "relative")
-PARTS = ("first", "infinity", "skew", "ortho")
+_FORMS = ("printed", "relative")
+_PARTS = ("first", "infinity", "skew", "ortho")
 
 # Far below the diagonal of any kernel, and its inverse is finite in float32.
 _FLOOR = 1e-30
@@ -85,7 +85,7 @@ class Weights:
     ortho: float = 1e-4
 
     def __post_init__(self) -> None:
-        for name in PARTS:
+        for name in _PARTS:
             # A NumPy scalar would widen the float32 losses that it is multiplied with.
             object.__setattr__(self, name, non_negative(name, getattr(self, name)))
 
@@ -219,7 +219,8 @@ def first_order(
     w : array
         The head (f, c) from which the step starts.
     form : {"printed", "relative"}
-        ``"relative"`` divides by ‖Xᵀ(Xw − Y)‖_F².
+        ``"relative"`` divides by ‖Xᵀ(Xw − Y)‖_F², unless that is 0. The squares are formed in the
+        dtype of the features: in float32, norms from 1e-19 to 1e19 have one.
 
     Returns
     -------
@@ -233,7 +234,7 @@ def first_order(
     >>> float(first_order(0 * x, y, x, y, w))
     2.0
     """
-    one_of("form", form, FORMS)
+    one_of("form", form, _FORMS)
     matching(_pair(x, y, x_before, y_before) | {"w": (w, "fc")})
     return _distance(_head_gradient(x, y, w), _head_gradient(x_before, y_before, w), form)
 
@@ -269,7 +270,7 @@ def infinity_order(
     >>> float(infinity_order(2 * x, y, x, y, 0.0))
     0.5
     """
-    one_of("form", form, FORMS)
+    one_of("form", form, _FORMS)
     matching(_pair(x, y, x_before, y_before))
     return _distance(_ridge_solution(x, y, ridge), _ridge_solution(x_before, y_before, ridge), form)
 
@@ -372,8 +373,8 @@ def weighted_sum(parts: Mapping[str, Array], weights: Weights) -> Array:
         raise InvalidTypeError("weights", type(weights).__name__, "Weights")
     if not isinstance(parts, Mapping):
         raise InvalidTypeError("parts", type(parts).__name__, "a dict")
-    if set(parts) != set(PARTS):
-        found, expected = (", ".join(map(repr, names)) for names in (parts, PARTS))
+    if set(parts) != set(_PARTS):
+        found, expected = (", ".join(map(repr, names)) for names in (parts, _PARTS))
         raise InvalidValueError("parts", f"keys {found or 'missing'}", f"keys {expected}")
     for name, part in parts.items():
         if getattr(part, "ndim", None) != 0 and not isinstance(part, Real):

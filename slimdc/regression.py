@@ -14,8 +14,8 @@ from array_api_compat import array_namespace
 
 from slimdc import _linalg, _tolerance
 from slimdc._checks import non_negative, positive, whole_number
-from slimdc._operands import matching, shared_namespace
-from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc._operands import matching, matching_components
+from slimdc.errors import InvalidValueError
 
 __all__ = [
     "Components",
@@ -78,7 +78,7 @@ class Components(NamedTuple):
         >>> kept.s.shape, removed.s.shape
         ((1,), (2,))
         """
-        checked({"": self})
+        matching_components({"": self})
         k = whole_number("k", k, at_least=0)
         if k > self.s.shape[0]:
             raise InvalidValueError("k", str(k), f"at most {self.s.shape[0]}, the components held")
@@ -113,7 +113,7 @@ def loss_gradient(part: Components, w: Array) -> Array:
     >>> loss_gradient(part, np.zeros((2, 1))).tolist()
     [[-4.0], [0.0]]
     """
-    xp = checked({"part": part}, w)
+    xp = matching_components({"part": part}, w)
     s = part.s[:, None]
     return xp.matmul((s * part.vx).mT, s * (xp.matmul(part.vx, w) - part.vy))
 
@@ -148,7 +148,7 @@ def linear_solution(part: Components, *, cutoff: float | None = None) -> Array:
     >>> linear_solution(part).round(6).tolist()
     [[0.5], [0.0]]
     """
-    xp = checked({"part": part})
+    xp = matching_components({"part": part})
     if cutoff is None:
         cutoff = _tolerance.numerical_rank(part.vx.shape, _eps(xp, part.vx))
     else:
@@ -268,45 +268,6 @@ def orthonormality_defect(vx: Array) -> Array:
     sigma = _linalg.singular_values(xp, vx)
     worst = xp.max(xp.abs((sigma - 1.0) * (sigma + 1.0)))
     return worst if vx.shape[0] <= vx.shape[1] else xp.where(worst > 1, worst, xp.ones_like(worst))
-
-
-def checked(parts: dict[str, Components], *w: Array) -> Any:
-    """Namespace of components, and of parameters w, that match each other.
-
-    Parameters
-    ----------
-    parts : dict of str to Components
-        One or two of them, by their names in messages.
-    *w : array (d, c)
-        Parameters, if there are any.
-
-    Returns
-    -------
-    module
-        An array-API namespace.
-
-    Raises
-    ------
-    InvalidTypeError, InvalidValueError
-        Arrays are not real floating point ones of matching shapes, one dtype and one framework.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> checked({"part": Components(np.ones(1), np.ones((1, 3)), np.ones((2, 1)))})
-    Traceback (most recent call last):
-    slimdc.errors.InvalidValueError: part.vy: found shape (2, 1), expected shape (1, c)
-    """
-    operands: dict[str, tuple[Array, str]] = {}
-    for rows, (name, part) in zip("Br", parts.items(), strict=False):
-        if not isinstance(part, Components):
-            raise InvalidTypeError(name, type(part).__name__, "Components")
-        for of, array, axes in zip(part._fields, part, ("", "d", "c"), strict=True):
-            operands[f"{name}.{of}".strip(".")] = (array, rows + axes)
-    for head in w:
-        operands["w"] = (head, "dc")
-    matching(operands, may_be_empty="Br")
-    return shared_namespace(*(array for array, _ in operands.values()))
 
 
 def _eps(xp: Any, x: Array) -> float:

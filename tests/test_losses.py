@@ -162,6 +162,87 @@ def test_dead_networks_do_no_harm(space: Space) -> None:
         assert np.isfinite(host(space, losses.infinity_order(x, y, zero, y, RIDGE, form)))
 
 
+SCALES = [(1e-6, 1.0), (1e6, 1.0), (1.0, 1e-6), (1.0, 1e6), (1e-6, 1e6), (1e6, 1e-6), (1e6, 1e6)]
+
+
+def all_losses(space: Space, dtype: str, a: float, b: float) -> dict[str, Any]:
+    """Every loss, samples times a and labels times b, heads as they then are: b / a times."""
+    x, y, xb, yb, w = draw((3, 6), (3, 2), (5, 6), (5, 2), (6, 2))
+    x, y, xb, yb, w = (space.array(v, dtype) for v in (a * x, b * y, a * xb, b * yb, (b / a) * w))
+    found = {
+        "Eq. 1": losses.performance_matching(xb, yb, x, y, RIDGE),
+        "Eq. 5": losses.training_loss(x, y, w),
+        "its gradient": losses.head_gradient(x, y, w),
+        "X†Y": losses.ridge_solution(x, y, RIDGE),
+        "Eq. 11": losses.skewness(space.array(a * np.asarray([[3.0, 2.0, 1.0]]), dtype)),
+    }
+    for form in FORMS:
+        found[f"Eq. 6, {form}"] = losses.first_order(x, y, xb, yb, w, form)
+        found[f"Eq. 7, {form}"] = losses.infinity_order(x, y, xb, yb, RIDGE, form)
+    return {name: space.host(value) for name, value in found.items()}
+
+
+@pytest.mark.parametrize(("a", "b"), SCALES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_units_of_samples_and_labels_do_what_they_should(
+    space: Space, dtype: str, a: float, b: float
+) -> None:
+    if dtype not in space.dtypes:
+        pytest.skip(f"{space.name} runs without {dtype}")
+    expected, found = all_losses(space, dtype, 1.0, 1.0), all_losses(space, dtype, a, b)
+    factors = {
+        "Eq. 1": b**2,
+        "Eq. 5": b**2,
+        "its gradient": a * b,
+        "X†Y": b / a,
+        "Eq. 11": 1.0,
+        "Eq. 6, printed": (a * b) ** 2,
+        "Eq. 6, relative": 1.0,
+        "Eq. 7, printed": (b / a) ** 2,
+        "Eq. 7, relative": 1.0,
+    }
+    for name, factor in factors.items():
+        assert np.allclose(
+            found[name] / factor,
+            expected[name],
+            rtol=1e-4 if dtype == "float32" else 1e-12,
+            atol=0.0,
+        ), name
+
+
+@pytest.mark.parametrize(("a", "b"), SCALES)
+@pytest.mark.parametrize("form", FORMS)
+def test_gradients_follow_the_units(form: Form, a: float, b: float) -> None:
+    def gradients(a: float, b: float) -> dict[str, np.ndarray]:
+        x, y, xb, yb, w = (
+            v.astype(np.float32) for v in draw((3, 6), (3, 2), (5, 6), (5, 2), (6, 2))
+        )
+        tape = Tape(NUMPY)
+        vx, vy = (tape.variable(np.float32(f) * v) for f, v in ((a, x), (b, y)))
+        before = np.float32(a) * xb, np.float32(b) * yb
+        first = losses.first_order(vx, vy, *before, np.float32(b / a) * w, form)
+        last = losses.infinity_order(vx, vy, *before, RIDGE, form)
+        return {
+            f"{order} {of}": g * scale
+            for order, loss in (("first", first), ("last", last))
+            for of, g, scale in zip("xy", tape.gradients(loss, [vx, vy]), (a, b), strict=True)
+        }
+
+    expected, found = gradients(1.0, 1.0), gradients(a, b)
+    for name, gradient in found.items():
+        order = 1.0 if form == "relative" else (a * b) ** 2 if "first" in name else (b / a) ** 2
+        assert relative(gradient / order, expected[name]) < 1e-3
+
+
+def test_skewness_of_nothing_is_zero(space: Space) -> None:
+    s = np.array([[0.0, 0.0], [1.0, 1.0]])
+    assert host(space, losses.skewness(*enter(space, s))) == 0.25
+    tape = Tape(NUMPY)
+    live = tape.variable(s)
+    (gradient,) = tape.gradients(losses.skewness(live), [live])
+    assert np.array_equal(gradient, [[0.0, 0.0], [-0.25, 0.25]])
+
+
 def test_skewness_is_eq_11(space: Space) -> None:
     s = np.array([[3.0, 2.0, 1.0], [1.0, -2.0, 0.0]])
     expected = ((1 - 9 / 14) + (1 - 1 / 5)) / 2

@@ -351,3 +351,22 @@ def test_no_component_at_all(space: Space) -> None:
     assert float(regression.orthonormality_defect(empty.vx)) == 0
     smallest, limit = regression.row_independence(empty.vx)
     assert (float(smallest), limit) == (1.0, 0.0)
+
+
+def test_two_devices_are_refused() -> None:
+    space = make_space("array_api_strict")
+    for call in ("first_order", "first_order_bound"):
+        arrays, options = good(space, call)
+        other = space.xp.asarray(arrays["w"], device=space.xp.Device("device1"))
+        with pytest.raises(InvalidValueError, match="expected arrays on one device"):
+            called(call, arrays | {"w": other}, options)
+
+
+def test_signs_of_s_are_of_no_account(space: Space) -> None:
+    for call, (_, names, _) in CALLS.items():
+        arrays, options = good(space, call)
+        expected = space.host(called(call, arrays, options))
+        for name in names:
+            if name.endswith(".s"):
+                found = called(call, arrays | {name: -arrays[name]}, options)
+                assert np.allclose(space.host(found), expected, rtol=1e-5)

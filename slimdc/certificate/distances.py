@@ -73,7 +73,7 @@ def norms(matrix: Matrix) -> tuple[float, float]:
     """
     if not np.isfinite(matrix).all():
         return math.inf, math.inf
-    frobenius, spectral = (_linalg.norm(np, matrix, kind) for kind in bounds.NORMS)
+    frobenius, spectral = (_linalg.norm(np, matrix, kind) for kind in _linalg.NORMS)
     return float(frobenius), float(spectral)
 
 
@@ -127,7 +127,7 @@ def step_distance(removed: Components, step: Step) -> tuple[float, float]:
     unit = _Scaled.of(removed, step)
     found = [
         bounds.first_order_distance(unit.part, unit.w, eta=unit.eta, norm=norm)
-        for norm in bounds.NORMS
+        for norm in _linalg.NORMS
     ]
     frobenius, spectral = (float(unit.undone(norm, unit.exponent_of_vx)) for norm in found)
     return frobenius, spectral
@@ -247,7 +247,7 @@ def projection(truncation: Truncation) -> Projection:
     """
     unit, exponent = _unit_rows(stacked(truncation))
     sides = unit.split(len(truncation.kept.s))
-    found = [bounds.infinity_order_distance(*sides, norm=norm) for norm in bounds.NORMS]
+    found = [bounds.infinity_order_distance(*sides, norm=norm) for norm in _linalg.NORMS]
     found.append(bounds.infinity_order_bound(*sides))
     frobenius, spectral, bound = (float(np.ldexp(x, exponent)) for x in found)
     return Projection(frobenius, spectral, bound, float(bounds.kept_ratio(*sides)))
