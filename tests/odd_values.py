@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 import fractions
 import types
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ class Evil:
         raise RuntimeError("evil")
 
     __repr__ = __iter__ = __len__ = __bool__ = __int__ = __float__ = __index__ = _fail
-    __array__ = __fspath__ = __getitem__ = __eq__ = _fail
+    __array__ = __getitem__ = __eq__ = _fail
     __hash__ = object.__hash__
 
 
@@ -68,7 +69,7 @@ VALUES: dict[str, Callable[[], Any]] = {
     "'False'": lambda: "False",
     "digit": lambda: "1",
     "null byte": lambda: "a\0b",
-    "long str": lambda: "x" * 5000,
+    "long str": lambda: "x" * 300,
     "surrogate": lambda: "\ud800",
     "no such user": lambda: "~nosuchuser/x",
     "bytes": lambda: b"1",
@@ -135,11 +136,17 @@ VALUES: dict[str, Callable[[], Any]] = {
 def of_torch(torch: Any) -> dict[str, Callable[[], Any]]:
     """Tensors of which torch has more kinds than anybody."""
     parts = [torch.ones(2), torch.ones(3)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch means to do without some of them
+        strided = torch.nested.nested_tensor(parts)
+        jagged = torch.nested.nested_tensor(parts, layout=torch.jagged)
+        quantised = torch.quantize_per_tensor(torch.ones((6, 4)), 0.1, 0, torch.quint8)
     return {
         "meta": lambda: torch.ones((6, 4), device="meta"),
-        "nested": lambda: torch.nested.nested_tensor(parts, layout=torch.jagged),
+        "nested": lambda: strided,
+        "jagged": lambda: jagged,
         "sparse": lambda: torch.eye(6).to_sparse(),
-        "quantised": lambda: torch.quantize_per_tensor(torch.ones((6, 4)), 0.1, 0, torch.quint8),
+        "quantised": lambda: quantised,
         "float8": lambda: torch.ones((6, 4)).to(torch.float8_e4m3fn),
         "leaf": lambda: torch.ones((6, 4), requires_grad=True),
         "bool tensor": lambda: torch.ones(6, dtype=torch.bool),
@@ -147,5 +154,5 @@ def of_torch(torch: Any) -> dict[str, Callable[[], Any]]:
         "tensor ()": lambda: torch.tensor(1.5),
         "device": lambda: torch.device("cpu"),
         "dtype": lambda: torch.float32,
-        "module": lambda: torch.nn.Linear(4, 3),
+        "layer": lambda: torch.nn.Linear(4, 3),
     }

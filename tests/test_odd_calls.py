@@ -6,6 +6,7 @@ import pickle
 import random
 import warnings
 from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from odd_values import VALUES, of_torch
 
 import slimdc
 from slimdc import backend, datasets, errors
+from slimdc.backend import registry
 from slimdc.errors import SlimdcError, SlimdcWarning
 from slimdc.parameterization import Description, Factors, Preprocessing, SlimmableDataset
 from slimdc.settings import CondenseSettings, EvaluationSettings, PoolSettings, SlimSettings
@@ -46,6 +48,7 @@ RUN: dict[str, Any] = {
     "width": 2,
     "progress": False,
 }
+TRAINED = {name: value for name, value in RUN.items() if name != "progress"}
 WATCHED: dict[str, Any] = {"history": None, "checkpoint": None, "checkpoint_interval": 20}
 
 # Each call by name, with arguments that it accepts.
@@ -82,6 +85,9 @@ QUICK: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "load": (slimdc.load, {"path": "no such file", "like": None}),
 }
 
+# What a caller gives as a callable is called, and may fail as it likes.
+CALLABLE = {"class", "array class", "function", "layer"}
+
 TRAINING: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "slim": (
         slimdc.slim,
@@ -100,6 +106,11 @@ TRAINING: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         | {"preprocessed": False, "settings": None}
         | RUN,
     ),
+    "train_network": (
+        slimdc.train_network,
+        {"data": (X, Y), "parameters": None, "settings": None} | TRAINED,
+    ),
+    "predict": (slimdc.train_network((X, Y), **TRAINED).predict, {"x": X, "preprocessed": False}),
 }
 
 
@@ -135,7 +146,8 @@ def odd_calls(
     drawn = random.Random(0)
     for name, (call, valid) in calls.items():
         for parameter in valid:
-            for odd in drawn.sample(sorted(values), few or len(values)):
+            possible = sorted(set(values) - (CALLABLE if parameter == "progress" else set()))
+            for odd in drawn.sample(possible, min(few or len(values), len(possible))):
                 yield f"{name}({parameter}={odd})", call, valid | {parameter: values[odd]()}
 
 
@@ -208,6 +220,13 @@ def test_every_error_of_ours_has_the_base() -> None:
     classes = [getattr(errors, name) for name in dir(errors) if name.endswith("Error")]
     assert all(issubclass(kind, SlimdcError) for kind in classes)
     assert Factors(1, 2, 3, 4).vx == 3
+
+
+def test_a_third_party_whose_package_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = EntryPoint("broken", "slimdc_no_such_package:Backend", registry.ENTRY_POINTS)
+    monkeypatch.setattr(registry, "_third_parties", lambda: {"broken": entry})
+    with pytest.raises(errors.MissingBackendError, match="'broken', whose package cannot be"):
+        backend.get("broken")
 
 
 @pytest.mark.parametrize("device", ["meta", "", "cpu:-1", "cpu:x", "\0", "cuda:99", "nonsense"])
