@@ -128,6 +128,8 @@ def as_array(x: Any, argument: str) -> Any:
             raise InvalidTypeError(
                 argument, found=f"{type(x).__name__} ({error})", expected="an array of numbers"
             ) from error
+    if array_api_compat.is_torch_array(x) and str(x.layout) != "torch.strided":
+        raise InvalidTypeError(argument, found=f"layout {x.layout}", expected="a dense tensor")
     if isinstance(x, np.ndarray) and x.dtype.kind not in "biufcV":
         raise InvalidTypeError(
             argument, found=f"an array of dtype {x.dtype}", expected="an array of numbers"

@@ -32,6 +32,7 @@ __all__ = [
 # The largest count of anything that is held or looped over; larger ones are slips of the pen.
 MOST = 2**31 - 1
 
+_LARGEST = 2**4096
 _LONGEST = 200  # characters of a value in a message
 
 
@@ -73,8 +74,8 @@ def whole_number(argument: str, value: object, *, at_least: int, at_most: int | 
     at_least : int
         The smallest accepted value.
     at_most : int, optional
-        The largest one; by default there is none. A count that ends in a shape of an array, or in
-        a loop, needs one: `MOST`.
+        The largest one. A count that ends in the shape of an array, or in a loop, needs one:
+        `MOST`. By default it is only larger than any seed, so that it can be written.
 
     Returns
     -------
@@ -99,7 +100,7 @@ def whole_number(argument: str, value: object, *, at_least: int, at_most: int | 
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise InvalidTypeError(argument, shown(value), expected)
     number = int(value)
-    if number < at_least or (at_most is not None and number > at_most):
+    if not at_least <= number <= (_LARGEST if at_most is None else at_most):
         raise InvalidValueError(argument, shown(number), expected)
     return number
 

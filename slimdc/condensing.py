@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from slimdc._array import as_array, like
-from slimdc._checks import whole_number
+from slimdc._checks import shown, truth, whole_number
 from slimdc._inputs import open_real
 from slimdc.backend import Backend, Compute
 from slimdc.errors import InvalidValueError, SlimdcWarning
@@ -19,7 +19,7 @@ from slimdc.methods.parameter_matching import condensing_plan
 from slimdc.networks import Network
 from slimdc.parameterization import Preprocessing, SlimmableDataset
 from slimdc.parameterization.labels import centred_one_hot
-from slimdc.parameterization.layout import channels, sample_shape
+from slimdc.parameterization.layout import channels, check_layout, sample_shape
 from slimdc.parameterization.preprocessing import checked
 from slimdc.settings import CONDENSE, CondenseSettings, chosen
 from slimdc.training.algorithm import run
@@ -129,7 +129,10 @@ def condense(
     ipc = whole_number("ipc", ipc, at_least=1)
     source = as_array(x, "x")
     axes = tuple(int(n) for n in source.shape[1:])
-    shape, layout = sample_shape((math.prod(axes),) if layout == "flat" else axes, layout, "x")
+    if layout is not None and check_layout(layout) == "flat":
+        axes = (math.prod(axes),)
+    shape, layout = sample_shape(axes, layout, "x")
+    preprocessed = truth("preprocessed", preprocessed)
     raw, classes = open_real(source, y, shape, layout, Preprocessing(), "")
     if preprocessing is None:
         preprocessing = Preprocessing() if preprocessed else _standardisation(raw, layout)
@@ -160,7 +163,9 @@ def _start(
     members = [np.flatnonzero(classes == c) for c in np.unique(classes)]
     sizes = [m.size for m in members]
     if ipc > max(sizes):
-        raise InvalidValueError("ipc", str(ipc), f"at most {max(sizes)}, the largest class's size")
+        raise InvalidValueError(
+            "ipc", shown(ipc), f"at most {max(sizes)}, the largest class's size"
+        )
     if ipc > min(sizes):
         warnings.warn(
             f"ipc is {ipc}: classes of fewer samples give them all", SlimdcWarning, stacklevel=3
@@ -171,6 +176,7 @@ def _start(
     )
 
 
+@np.errstate(all="ignore")  # what overflows is refused as not finite
 def _standardisation(x: np.ndarray, layout: str) -> Preprocessing:
     axes = {"channels_last": (0, 1, 2), "channels_first": (0, 2, 3)}.get(layout)
     # float64 sums: float32 ones of 47 million pixels lose digits.

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from slimdc._array import as_array, dtype_name, to_numpy
-from slimdc._checks import whole_number
+from slimdc._checks import MOST, truth, whole_number
 from slimdc._inputs import Openable, open_real, open_set
 from slimdc.backend import Backend, Compute
 from slimdc.errors import InvalidValueError, SlimdcWarning
-from slimdc.learning import TrainedNetwork, chosen_settings, generators_of, steps_for
+from slimdc.learning import TrainedNetwork, checked_steps, chosen_settings, generators_of
 from slimdc.networks import Network, fresh, network_for
 from slimdc.parameterization import Preprocessing, SlimmableDataset
 from slimdc.parameterization.factors import samples_on
@@ -139,8 +139,8 @@ def evaluate(
     """
     judged = open_set(data)
     chosen = chosen_settings(settings, width)
-    count = whole_number("repeats", repeats, at_least=1)
-    steps = steps_for(len(judged)) if steps is None else whole_number("steps", steps, at_least=1)
+    count = whole_number("repeats", repeats, at_least=1, at_most=MOST)
+    steps = checked_steps(steps, len(judged))
     rng, batches = generators_of(seed)
     x_real, classes = _test_data(x_test, y_test, judged, preprocessed)
     compute = Compute.chosen(judged.u, backend, device, dtype)
@@ -164,6 +164,7 @@ def _test_data(
     x_test: Any, y_test: Any, data: SlimmableDataset, preprocessed: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read test data into the space of the set, and warn where they seem to be of another."""
+    preprocessed = truth("preprocessed", preprocessed)
     space = Preprocessing() if preprocessed else data.preprocessing
     x, classes = open_real(x_test, y_test, data.shape, data.layout, space, "_test")
     if classes.max() >= data.label_entries:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from slimdc._array import as_array, to_numpy
-from slimdc._checks import whole_number
+from slimdc._checks import MOST, shown, truth, whole_number
 from slimdc._inputs import Openable, open_samples, open_set
 from slimdc.backend import Backend, Compute, Tensors
 from slimdc.errors import InvalidTypeError, InvalidValueError
@@ -103,7 +103,7 @@ def train_network(
     """
     held = open_set(data)
     chosen = chosen_settings(settings, width)
-    steps = steps_for(len(held)) if steps is None else whole_number("steps", steps, at_least=1)
+    steps = checked_steps(steps, len(held))
     rng, batches = generators_of(seed)
     compute = Compute.chosen(held.u, backend, device, dtype)
     with compute.session():
@@ -162,6 +162,7 @@ class TrainedNetwork:
         InvalidTypeError, InvalidValueError
             If they are no samples like those of the set.
         """
+        preprocessed = truth("preprocessed", preprocessed)
         space = Preprocessing() if preprocessed else self.description.preprocessing
         samples = open_samples(x, self.description.shape, self.description.layout, space, "x")
         with self.compute.session():
@@ -182,10 +183,17 @@ def chosen_settings(settings: EvaluationSettings | None, width: int | None) -> E
     """Take settings as they are, or the defaults; then apply the width that a caller named."""
     chosen = EvaluationSettings() if settings is None else settings
     if not isinstance(chosen, EvaluationSettings):
-        raise InvalidTypeError("settings", repr(settings), "EvaluationSettings")
+        raise InvalidTypeError("settings", shown(settings), "EvaluationSettings")
     if width is not None:
-        chosen = replace(chosen, width=whole_number("width", width, at_least=1))
+        chosen = replace(chosen, width=width)
     return chosen
+
+
+def checked_steps(steps: int | None, samples: int) -> int:
+    """Take a number of training steps as it is, or the one for so many samples."""
+    if steps is None:
+        return steps_for(samples)
+    return whole_number("steps", steps, at_least=1, at_most=MOST)
 
 
 def generators_of(seed: int) -> tuple[np.random.Generator, np.random.Generator]:

@@ -9,10 +9,9 @@ from typing import Literal
 import numpy as np
 
 from slimdc._array import like
-from slimdc._checks import whole_number
+from slimdc._checks import one_of, whole_number
 from slimdc._inputs import Openable, open_set
 from slimdc.backend import Backend, Compute, resolve
-from slimdc.errors import InvalidValueError
 from slimdc.methods.parameter_matching import slimming_plan
 from slimdc.networks import Network
 from slimdc.parameterization import SlimmableDataset
@@ -132,13 +131,12 @@ def slim(
     monitor = Monitor(progress, history, checkpoint, checkpoint_interval)
     settings = chosen(SLIM, preset, SlimSettings, steps=steps, width=width)
     after = before.truncate(k)  # Algorithm 1, line 1
+    one_of("samples", samples, ("keep", "match"))
     if samples == "match":
         after = matched(after)
-    elif samples != "keep":
-        raise InvalidValueError("samples", repr(samples), "'keep' or 'match'")
     lossless = samples == "keep" and after.components == before.components
     if settings.steps == 0 or lossless:
-        if backend != "auto" or device is not None:
+        if not isinstance(backend, str) or backend != "auto" or device is not None:
             resolve(backend, before.u, device)
         return after
     compute = Compute.chosen(before.u, backend, device, dtype)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from slimdc import datasets
-from slimdc.errors import FileError
+from slimdc.errors import FileError, InvalidTypeError
 
 TRAIN, TEST = 20, 5
 NAMES = (
@@ -121,6 +121,38 @@ def test_a_given_root_is_the_only_place(tmp_path: Path) -> None:
     write(tmp_path / "debian" / "fashion-mnist")
     with pytest.raises(FileError, match=r"^root: found no fashion-mnist files"):
         datasets.fashion_mnist(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("reader", [datasets.fashion_mnist, datasets.mnist])
+def test_homes_that_nobody_has(tmp_path, monkeypatch, reader) -> None:
+    with pytest.raises(FileError, match=r"root: found '~nosuchuser/x' .*, expected a folder"):
+        reader("~nosuchuser/x")
+    monkeypatch.setenv("SLIMDC_DATA", "~nosuchuser/x")
+    with pytest.raises(FileError, match="SLIMDC_DATA: found '~nosuchuser/x'"):
+        reader()
+    # A process may have no home at all: then there is only no cache there.
+    monkeypatch.setenv("SLIMDC_DATA", str(tmp_path / "elsewhere"))
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    with pytest.raises(FileError, match="SLIMDC_DATA: found no"):
+        reader()
+
+
+def homeless(path: Path) -> Path:
+    if str(path).startswith("~"):
+        raise RuntimeError("Could not determine home directory.")
+    return path
+
+
+@pytest.mark.parametrize("root", ["x" * 300, "a\0b", "\ud800"])
+def test_roots_that_no_system_can_look_at(root: str) -> None:
+    with pytest.raises(FileError, match="root: found no mnist files"):
+        datasets.mnist(root)
+
+
+@pytest.mark.parametrize("root", [5, b"folder", ["a"], True])
+def test_roots_that_are_no_paths(root: object) -> None:
+    with pytest.raises(InvalidTypeError, match="root: found"):
+        datasets.mnist(root)  # type: ignore[arg-type]
 
 
 def test_an_incomplete_folder_is_passed_over(tmp_path: Path) -> None:

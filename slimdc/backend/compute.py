@@ -12,6 +12,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from slimdc._array import dtype_name, widest_float
+from slimdc._checks import one_of
 from slimdc.backend.protocol import Array, Backend
 from slimdc.backend.registry import resolve
 from slimdc.errors import InvalidValueError, SlimdcWarning
@@ -89,8 +90,7 @@ class Compute:
         found = resolve(backend, reference, device)
         if dtype is None:
             return cls(found, _nearest(found, dtype_name(reference)))
-        if dtype not in ("float32", "float64"):
-            raise InvalidValueError("dtype", repr(dtype), "'float32', 'float64' or None")
+        one_of("dtype", dtype, ("float32", "float64"))
         if _nearest(found, dtype) != dtype:
             raise InvalidValueError("dtype", repr(dtype), f"one that {found.name} has as it is set")
         return cls(found, dtype)

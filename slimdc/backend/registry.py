@@ -93,12 +93,17 @@ def missing(name: str) -> str | None:
         The command that installs what is missing, or the hardware that it needs and does not
         find; None where nothing is missing.
 
+    Raises
+    ------
+    InvalidTypeError
+        If the name is no str.
+
     Examples
     --------
     >>> missing("numpy") is None
     True
     """
-    built_in = _BUILT_IN.get(name)
+    built_in = _BUILT_IN.get(_checked_name(name))
     if built_in is None:
         return None
     if importlib.util.find_spec(built_in.library) is None:
@@ -135,8 +140,6 @@ def get(name: str, device: str | None = None, **options: Any) -> Backend:
     >>> get("numpy").name
     'numpy'
     """
-    if not isinstance(name, str):
-        raise InvalidTypeError("backend", shown(name), "the name of a backend")
     _check_device(device)
     remedy = missing(name)
     if remedy == _GPU:
@@ -208,6 +211,12 @@ def resolve(backend: str | Backend, array: Array, device: str | None = None) -> 
             f"one of {', '.join(map(repr, names()))}; results come back as {library} arrays",
         )
     return get(library, where if device is None else device)
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str):
+        raise InvalidTypeError("backend", shown(name), "the name of a backend")
+    return name
 
 
 def _check_device(device: object) -> None:

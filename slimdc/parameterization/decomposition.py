@@ -12,10 +12,10 @@ from slimdc._array import HostArray, as_array, dtype_name, namespace, to_numpy
 from slimdc._tolerance import numerical_rank
 from slimdc.backend import one_blas_thread, parallel_map
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
-from slimdc.parameterization.description import WIDTHS, Description, Factors
+from slimdc.parameterization.description import Description, Factors
 from slimdc.parameterization.labels import label_rows
 from slimdc.parameterization.layout import channels, check_layout, sample_shape
-from slimdc.parameterization.preprocessing import Preprocessing, checked
+from slimdc.parameterization.preprocessing import FLOATS, Preprocessing, checked
 
 __all__ = ["decompose"]
 
@@ -103,7 +103,7 @@ def _samples(
 ) -> tuple[HostArray, tuple[int, ...], str, Preprocessing]:
     """Bring samples to flat rows on the host, and complete what is known about them."""
     name = dtype_name(x)
-    if "int" not in name and name not in WIDTHS:
+    if "int" not in name and name not in FLOATS:
         raise InvalidTypeError("x", found=f"dtype {name}", expected="real numbers")
     if x.ndim < 2 or x.shape[0] == 0:
         raise InvalidValueError(
@@ -126,12 +126,10 @@ def _samples(
 
 
 def _common_dtype(x: str, y: str) -> str:
-    floats = [name for name in (x, y) if name in WIDTHS]
-    if x not in WIDTHS:
-        floats.append("float32")
-    widest = max(floats, key=WIDTHS.__getitem__)
-    # float16 and bfloat16 contain each other's values in neither direction.
-    return "float32" if {"float16", "bfloat16"} <= set(floats) and WIDTHS[widest] == 1 else widest
+    floats = {x if x in FLOATS else "float32", y if y in FLOATS else x}
+    if {"float16", "bfloat16"} <= floats:  # neither holds the values of the other
+        return "float32"
+    return max(floats & set(FLOATS), key=FLOATS.index)
 
 
 def _factors(

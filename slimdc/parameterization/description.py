@@ -12,12 +12,9 @@ from slimdc._array import dtype_name
 from slimdc._checks import one_of, shown, whole_numbers
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization.layout import channels, check_layout, sample_shape
-from slimdc.parameterization.preprocessing import Preprocessing, checked
+from slimdc.parameterization.preprocessing import FLOATS, Preprocessing, checked
 
-__all__ = ["NAMES", "WIDTHS", "Description", "Factors", "described"]
-
-# The dtypes of samples, and which of them is the wider.
-WIDTHS = {"float16": 1, "bfloat16": 1, "float32": 2, "float64": 3}
+__all__ = ["NAMES", "Description", "Factors", "described"]
 
 
 class Factors(NamedTuple):
@@ -93,7 +90,7 @@ class Description:
 
     def __post_init__(self) -> None:
         shape, layout = sample_shape(self.shape, check_layout(self.layout))
-        one_of("dtype", self.dtype, tuple(WIDTHS))
+        one_of("dtype", self.dtype, FLOATS)
         self._set(shape=shape, preprocessing=checked(self.preprocessing, channels(shape, layout)))
         for name, lowest in (("labels", 0), ("samples", 1), ("components", 1)):
             self._set(**{name: whole_numbers(name, getattr(self, name), at_least=lowest)})

@@ -12,7 +12,10 @@ from slimdc._checks import shown
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization.layout import check_layout
 
-__all__ = ["Preprocessing", "checked"]
+__all__ = ["FLOATS", "Preprocessing", "checked"]
+
+# The dtypes that samples may have, the wider ones last.
+FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ class Preprocessing:
         [[1.0, 0.0]]
         """
         name = dtype_name(as_array(x, "x"))
-        if "float" not in name:
+        if name not in FLOATS:
             raise InvalidTypeError("x", found=f"dtype {name}", expected="floating-point numbers")
         x, mean, std = self._operands(x, layout, "x")
         return x * std + mean
@@ -180,11 +183,11 @@ class Preprocessing:
         x = as_array(x, argument)
         xp = namespace(x, argument=argument)
         name = dtype_name(x)
-        if "int" in name:
+        if name.lstrip("u").startswith("int"):
             x = xp.astype(x, named_dtype(xp, "float32"))
             if name == "uint8":
                 x = x / 255.0
-        elif "float" not in name:
+        elif name not in FLOATS:
             raise InvalidTypeError(argument, found=f"dtype {name}", expected="real numbers")
         if len(self.mean) == 1:
             return x, self.mean[0], self.std[0]

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from slimdc._checks import whole_number
+from slimdc._checks import path, whole_number
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.training.checkpoint import Checkpoint, Resumable, Terms
 from slimdc.training.progress import Progress, Report, reporting
@@ -54,8 +54,8 @@ class Monitor:
         whole_number("checkpoint_interval", self.checkpoint_interval, at_least=1)
         if self.history is not None and not isinstance(self.history, list):
             raise InvalidTypeError("history", type(self.history).__name__, "a list to fill")
-        if self.checkpoint is not None and not isinstance(self.checkpoint, str | Path):
-            raise InvalidTypeError("checkpoint", type(self.checkpoint).__name__, "a str or a Path")
+        if self.checkpoint is not None:
+            path("checkpoint", self.checkpoint)
 
     @contextmanager
     def watching(

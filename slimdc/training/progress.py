@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
+from slimdc._checks import shown
 from slimdc.errors import InvalidTypeError
 
 __all__ = ["Progress", "Report", "reporting", "watched"]
@@ -36,7 +37,7 @@ def reporting(progress: Progress, title: str) -> Iterator[Report]:
         yield progress
         return
     if progress is not None and not isinstance(progress, bool):
-        raise InvalidTypeError("progress", repr(progress), "a callable, a bool or None")
+        raise InvalidTypeError("progress", shown(progress), "a callable, a bool or None")
     if progress is None:
         progress = watched()
     try:

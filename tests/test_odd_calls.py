@@ -1,0 +1,236 @@
+"""Odd values for every parameter of every public call: an error of ours, or a valid result."""
+
+from __future__ import annotations
+
+import pickle
+import random
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import library
+from odd_values import VALUES, of_torch
+
+import slimdc
+from slimdc import backend, datasets, errors
+from slimdc.backend import registry
+from slimdc.errors import SlimdcError, SlimdcWarning
+from slimdc.parameterization import Description, Factors, Preprocessing, SlimmableDataset
+from slimdc.settings import CondenseSettings, EvaluationSettings, PoolSettings, SlimSettings
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(6, 4)), np.asarray([0, 1, 2, 0, 1, 2])
+SOFT = np.eye(3)[Y]
+DATA = SlimmableDataset.from_arrays(X, Y)
+KNOWN = {
+    name: getattr(DATA, name)
+    for name in (
+        "shape",
+        "layout",
+        "preprocessing",
+        "dtype",
+        "labels",
+        "samples",
+        "components",
+    )
+}
+RUN: dict[str, Any] = {
+    "backend": "auto",
+    "device": None,
+    "dtype": None,
+    "steps": 1,
+    "seed": 0,
+    "network": "auto",
+    "width": 2,
+    "progress": False,
+}
+TRAINED = {name: value for name, value in RUN.items() if name != "progress"}
+WATCHED: dict[str, Any] = {"history": None, "checkpoint": None, "checkpoint_interval": 20}
+
+# Each call by name, with arguments that it accepts.
+QUICK: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+    "from_arrays": (
+        SlimmableDataset.from_arrays,
+        {"x": X, "y": SOFT, "classes": 3, "members": Y, "layout": None, "preprocessing": None},
+    ),
+    "from_arrays of classes": (SlimmableDataset.from_arrays, {"x": X, "y": Y, "classes": 3}),
+    "from_factors": (SlimmableDataset.from_factors, DATA.factors._asdict() | KNOWN),
+    "SlimmableDataset": (
+        SlimmableDataset,
+        {"factors": DATA.factors, "description": DATA.description},
+    ),
+    "with_factors": (DATA.with_factors, DATA.factors._asdict()),
+    "truncate": (DATA.truncate, {"k": 1}),
+    "arrays": (DATA.arrays, {"order": "class"}),
+    "Description": (Description, KNOWN | {"order": None}),
+    "from_metadata": (Description.from_metadata, {"metadata": DATA.description.to_metadata()}),
+    "Preprocessing": (Preprocessing, {"mean": 0.5, "std": 0.5}),
+    "apply": (Preprocessing(0.5, 0.5).apply, {"x_raw": X, "layout": "flat"}),
+    "invert": (Preprocessing(0.5, 0.5).invert, {"x": X, "layout": "flat"}),
+    "from_dict": (Preprocessing.from_dict, {"plain": {"mean": [0.5], "std": [0.5]}}),
+    "PoolSettings": (PoolSettings, vars(PoolSettings())),
+    "SlimSettings": (SlimSettings, vars(SlimSettings())),
+    "CondenseSettings": (CondenseSettings, vars(CondenseSettings())),
+    "EvaluationSettings": (EvaluationSettings, vars(EvaluationSettings())),
+    "backend.get": (backend.get, {"name": "numpy", "device": None}),
+    "backend.missing": (backend.missing, {"name": "numpy"}),
+    "backend.resolve": (backend.resolve, {"backend": "auto", "array": X, "device": None}),
+    "fashion_mnist": (datasets.fashion_mnist, {"root": "no such folder"}),
+    "mnist": (datasets.mnist, {"root": "no such folder"}),
+    "certify": (slimdc.certify, {"before": DATA, "after": DATA.truncate(1), "w": None, "eta": 1}),
+    "load": (slimdc.load, {"path": "no such file", "like": None}),
+}
+
+# What a caller gives as a callable is called, and may fail as it likes.
+CALLABLE = {"class", "array class", "function", "layer"}
+
+TRAINING: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+    "slim": (
+        slimdc.slim,
+        {"data": (X, Y), "k": 1, "preset": "default", "samples": "keep"} | RUN | WATCHED,
+    ),
+    "condense": (
+        slimdc.condense,
+        {"x": X, "y": Y, "ipc": 1, "preset": CondenseSettings(batch=2)}
+        | {"preprocessing": None, "preprocessed": False, "layout": None}
+        | RUN
+        | WATCHED,
+    ),
+    "evaluate": (
+        slimdc.evaluate,
+        {"data": (X, Y), "x_test": X, "y_test": Y, "repeats": 1}
+        | {"preprocessed": False, "settings": None}
+        | RUN,
+    ),
+    "train_network": (
+        slimdc.train_network,
+        {"data": (X, Y), "parameters": None, "settings": None} | TRAINED,
+    ),
+    "predict": (slimdc.train_network((X, Y), **TRAINED).predict, {"x": X, "preprocessed": False}),
+}
+
+
+def outcome(call: Callable[..., Any], arguments: dict[str, Any]) -> str | None:
+    """Say what is wrong with what a call did; None where nothing is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", SlimdcWarning)
+        try:
+            result = call(**arguments)
+        except SlimdcError as error:
+            message = str(error)
+            fine = ": found " in message and ", expected " in message and len(message) < 6000
+            return None if fine else f"an unclear message: {message[:200]}"
+        except Exception as error:
+            return f"{type(error).__name__}: {str(error)[:200]}"
+    if isinstance(result, SlimmableDataset):
+        checked = SlimmableDataset(result.factors, result.description)
+        x, y = checked.arrays()
+        if x.shape[0] != y.shape[0] or not all(np.isfinite(a).all() for a in checked.factors):
+            return "a set that is none"
+    if isinstance(result, slimdc.Evaluation) and not 0 <= result.mean <= 100:
+        return f"an accuracy of {result.mean}"
+    return None
+
+
+def odd_calls(
+    calls: dict[str, tuple[Callable[..., Any], dict[str, Any]]],
+    values: dict[str, Callable[[], Any]],
+    few: int | None = None,
+) -> Iterator[tuple[str, Callable[..., Any], dict[str, Any]]]:
+    """Each call with one argument replaced by each value, or by a few drawn ones."""
+    drawn = random.Random(0)
+    for name, (call, valid) in calls.items():
+        for parameter in valid:
+            possible = sorted(set(values) - (CALLABLE if parameter == "progress" else set()))
+            for odd in drawn.sample(possible, min(few or len(values), len(possible))):
+                yield f"{name}({parameter}={odd})", call, valid | {parameter: values[odd]()}
+
+
+@pytest.fixture(autouse=True)
+def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what is written be written where nobody looks."""
+    monkeypatch.chdir(tmp_path)
+
+
+def wrong(calls: Iterator[tuple[str, Callable[..., Any], dict[str, Any]]]) -> dict[str, str]:
+    found = {name: outcome(call, arguments) for name, call, arguments in calls}
+    return {name: problem for name, problem in found.items() if problem is not None}
+
+
+@pytest.mark.parametrize("name", [*QUICK])
+def test_every_odd_argument_of(name: str) -> None:
+    assert wrong(odd_calls({name: QUICK[name]}, VALUES)) == {}
+
+
+@pytest.mark.parametrize("name", [*TRAINING])
+def test_odd_arguments_of_training_by(name: str) -> None:
+    assert wrong(odd_calls({name: TRAINING[name]}, VALUES, few=25)) == {}
+
+
+def test_every_odd_argument_of_save() -> None:
+    calls = {"save": (slimdc.save, {"data": DATA, "path": "set.safetensors"})}
+    assert wrong(odd_calls(calls, VALUES)) == {}
+
+
+def test_odd_tensors() -> None:
+    values = of_torch(library("torch"))
+    assert wrong(odd_calls(QUICK, values)) == {}
+    assert wrong(odd_calls(TRAINING, values, few=4)) == {}
+
+
+def test_odd_calls_where_numpy_raises_for_everything() -> None:
+    calls = {name: QUICK[name] for name in ("from_arrays", "from_factors", "apply", "invert")}
+    with np.errstate(all="raise"):
+        assert wrong(odd_calls(calls, VALUES)) == {}
+
+
+def test_tiny_and_huge_samples_where_numpy_raises_for_everything() -> None:
+    habit = Preprocessing(1e300, 1e-300)
+    with np.errstate(all="ignore"):
+        sets = [(X * 1e-300, SOFT), (X * 1e300, SOFT), (X, SOFT * 1e-300)]
+        sets += [(x.astype(np.float16), y) for x, y in sets]
+    with np.errstate(all="raise"):
+        for x, y in sets:
+            assert outcome(SlimmableDataset.from_arrays, {"x": x, "y": y, "members": Y}) is None
+            assert outcome(habit.apply, {"x_raw": x, "layout": "flat"}) is None
+            assert outcome(habit.invert, {"x": x, "layout": "flat"}) is None
+        slimdc.slim((X * 1e-6, Y), 1, steps=2, width=2)
+        slimdc.condense(X, Y, 1, steps=2, width=2)
+        slimdc.evaluate((X, Y), X, Y, steps=2, width=2, repeats=1)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_sets_and_errors_go_through_every_pickle(protocol: int) -> None:
+    twin = pickle.loads(pickle.dumps(DATA, protocol))
+    assert twin.description == DATA.description
+    assert all((a == b).all() for a, b in zip(twin.factors, DATA.factors, strict=True))
+    assert not any(factor.flags.writeable for factor in twin.factors)
+    for kind in (*SlimdcError.__subclasses__(), SlimdcError):
+        error = pickle.loads(pickle.dumps(kind("k", "0", "1"), protocol))
+        assert type(error) is kind
+        assert (str(error), error.argument) == ("k: found 0, expected 1", "k")
+
+
+def test_every_error_of_ours_has_the_base() -> None:
+    classes = [getattr(errors, name) for name in dir(errors) if name.endswith("Error")]
+    assert all(issubclass(kind, SlimdcError) for kind in classes)
+    assert Factors(1, 2, 3, 4).vx == 3
+
+
+def test_a_third_party_whose_package_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = EntryPoint("broken", "slimdc_no_such_package:Backend", registry.ENTRY_POINTS)
+    monkeypatch.setattr(registry, "_third_parties", lambda: {"broken": entry})
+    with pytest.raises(errors.MissingBackendError, match="'broken', whose package cannot be"):
+        backend.get("broken")
+
+
+@pytest.mark.parametrize("device", ["meta", "", "cpu:-1", "cpu:x", "\0", "cuda:99", "nonsense"])
+def test_devices_that_torch_has_not(device: str) -> None:
+    library("torch")
+    with pytest.raises(errors.InvalidValueError, match="device: found"):
+        backend.get("torch", device)
