@@ -36,16 +36,20 @@ class Units:
     ----------
     x, y : int
         Of samples and of labels.
+    balance : float
+        Logarithm to base 2 of how much larger samples are than labels, not rounded: rows of V are
+        measured with both at equal weight.
 
     Examples
     --------
     >>> data = SlimmableDataset.from_arrays(np.diag([1e-6, 2e-6, 3e-6, 4e-6]), [0, 1, 0, 1])
-    >>> Units.of(data)
-    Units(x=-20, y=0)
+    >>> Units.of(data).x, Units.of(data).y
+    (-20, 0)
     """
 
     x: int
     y: int
+    balance: float = 0.0
 
     @classmethod
     def of(cls, data: SlimmableDataset) -> Units:
@@ -54,10 +58,12 @@ class Units:
         n, d, c = len(data), data.description.size, data.label_entries
         # Standardised samples have entries of size 1, centred one-hot rows this length.
         length = math.sqrt(10.0 * (1.0 - 1.0 / c) / c) if c > 1 else 1.0
-        return cls(
-            _exponent(_norm(s[:, :, None] * vx) / math.sqrt(n * d)),
-            _exponent(_norm(s[:, :, None] * vy) / math.sqrt(n) / length),
+        sizes = (
+            _norm(s[:, :, None] * vx) / math.sqrt(n * d),
+            _norm(s[:, :, None] * vy) / math.sqrt(n) / length,
         )
+        x, y = (math.log2(size) if 0.0 < size < math.inf else 0.0 for size in sizes)
+        return cls(_rounded(x), _rounded(y), x - y)
 
     def samples(self, x: Host) -> Host:
         """Bring samples into the units."""
@@ -71,14 +77,18 @@ class Units:
         """Exponents of the lengths of the rows [V_x, V_y] of a set, of the shape of its s."""
         _, s, vx, vy = _host(data)
         # Samples weigh in a row as labels do: d entries of size 1 beside a row of length 1.
-        labels = np.ldexp(vy, self.x - self.y) * math.sqrt(data.description.size)
+        whole = round(self.balance)
+        weight = 2.0 ** (self.balance - whole) * math.sqrt(data.description.size)
+        labels = np.ldexp(vy, whole) * weight
         rows = np.concatenate([vx, labels], axis=2)
         size = np.max(np.abs(rows), axis=2, keepdims=True)
         safe = np.where(size > 0, size, 1.0)
         lengths = np.sqrt(np.sum((rows / safe) ** 2, axis=2)) * size[:, :, 0]
         if s.shape[0] == 1:
             lengths = np.max(lengths, axis=0, keepdims=True)
-        return np.array([[_exponent(length) for length in block] for block in lengths])
+        held = (lengths > 0) & np.isfinite(lengths)
+        logarithms = np.log2(np.where(held, lengths, 1.0))
+        return np.array(STEP * np.round(logarithms / STEP), np.int64)
 
     def enter(self, factors: Factors, lengths: Exponents) -> Factors:
         """Bring factors on the host into the units, rows of V to lengths near 1."""
@@ -108,6 +118,6 @@ def _norm(x: Host) -> float:
     return size * float(np.sqrt(np.sum((x / size) ** 2))) if size > 0 else 0.0
 
 
-def _exponent(size: float) -> int:
-    """Nearest multiple of `STEP` to the logarithm; 0 where there is nothing to measure."""
-    return STEP * round(math.log2(size) / STEP) if 0.0 < size < math.inf else 0
+def _rounded(logarithm: float) -> int:
+    """Round to the nearest multiple of `STEP`."""
+    return STEP * round(logarithm / STEP)
