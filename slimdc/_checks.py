@@ -2,6 +2,8 @@
 
 Each gives back what was given, as the plain Python type that the rest of slimdc expects: NumPy's
 scalars would widen the arrays that they are multiplied with, and would not be equal in writing.
+
+(The file is longer than others for its docstrings: each check has one function.)
 """
 
 from __future__ import annotations

@@ -81,9 +81,9 @@ def check_conv(ops: Backend) -> None:
     >>> check_conv(backend.get("numpy"))
     """
     for case in CONVOLUTIONS:
-        compare(ops, _convolution(*case), f"conv of {case}")
+        compare(ops, _convolution(case), f"conv of {case}")
     for case in SMALL_CONVOLUTIONS:
-        compare_twice(ops, _convolution(*case), f"conv of {case}")
+        compare_twice(ops, _convolution(case), f"conv of {case}")
 
 
 def check_conv_relu_pool(ops: Backend) -> None:
@@ -105,10 +105,10 @@ def check_conv_relu_pool(ops: Backend) -> None:
     >>> check_conv_relu_pool(backend.get("numpy"))
     """
     for case in BLOCKS:
-        compare(ops, _block(*case), f"conv_relu_pool of {case}")
+        compare(ops, _block(case), f"conv_relu_pool of {case}")
     for case in SMALL_BLOCKS:
-        compare_twice(ops, _block(*case), f"conv_relu_pool of {case}")
-        compare(ops, _weighed(*case), f"weighed gradients of conv_relu_pool of {case}", NESTED)
+        compare_twice(ops, _block(case), f"conv_relu_pool of {case}")
+        compare(ops, _weighed(case), f"weighed gradients of conv_relu_pool of {case}", NESTED)
 
 
 def check_relu_at_zero(ops: Backend) -> None:
@@ -152,10 +152,9 @@ def check_relu_at_zero(ops: Backend) -> None:
 
 
 @cache
-def _convolution(
-    n: int, h: int, w: int, c_in: int, c_out: int, r: int, stride: int, padding: int
-) -> Problem:
+def _convolution(case: tuple[int, ...]) -> Problem:
     """Weigh the squares of a convolution's output."""
+    n, h, w, c_in, c_out, r, stride, padding = case
     rng = np.random.default_rng((n, h, w, c_in, c_out))
     rows, columns = ((size + 2 * padding - r) // stride + 1 for size in (h, w))
     along = rng.standard_normal((n, rows, columns, c_out))
@@ -177,8 +176,9 @@ def _convolution(
 
 
 @cache
-def _block(n: int, h: int, w: int, c_in: int, c_out: int, r: int, padding: int) -> Problem:
+def _block(case: tuple[int, ...]) -> Problem:
     """Weigh the output of a block, and its squares."""
+    n, h, w, c_in, c_out, r, padding = case
     rng = np.random.default_rng((n, h, w, c_in, c_out))
     size = ((h + 2 * padding - r + 1) // 2, (w + 2 * padding - r + 1) // 2)
     along = rng.standard_normal((n, *size, c_out))
@@ -205,12 +205,12 @@ def _block(n: int, h: int, w: int, c_in: int, c_out: int, r: int, padding: int) 
 
 
 @cache
-def _weighed(n: int, h: int, w: int, c_in: int, c_out: int, r: int, padding: int) -> Problem:
+def _weighed(case: tuple[int, ...]) -> Problem:
     """Weigh a block's output by outer variables, and take half the square of its gradients.
 
     The block itself depends on no outer variable: they come in with the gradient that flows back.
     """
-    block = _block(n, h, w, c_in, c_out, r, padding)
+    padding, block = case[-1], _block(case)
     names, (along,) = tuple(block.variables), block.constants
 
     def build(ops: Backend) -> Loss:

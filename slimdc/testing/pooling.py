@@ -47,14 +47,15 @@ def check_pooling(ops: Backend) -> None:
     """
     for kind in ("average_pool", "max_pool"):
         for case in POOLINGS:
-            compare(ops, _pooling(kind, *case), f"{kind} of {case}")
+            compare(ops, _pooling(kind, case), f"{kind} of {case}")
         for case in SMALL_POOLINGS:
-            compare_twice(ops, _pooling(kind, *case), f"{kind} of {case}")
+            compare_twice(ops, _pooling(kind, case), f"{kind} of {case}")
 
 
 @cache
-def _pooling(kind: str, n: int, h: int, w: int, channels: int, window: int, stride: int) -> Problem:
+def _pooling(kind: str, case: tuple[int, ...]) -> Problem:
     """Weigh the cubes of what is pooled."""
+    n, h, w, channels, window, stride = case
     rng = np.random.default_rng((n, h, w, channels))
     # No two values are closer than central differences need.
     x = rng.permutation(np.linspace(-1.0, 1.0, n * h * w * channels)).reshape(n, h, w, channels)
