@@ -267,6 +267,20 @@ def test_nothing_removed(space: Space) -> None:
     assert float(bounds.kept_ratio(kept, removed)) == pytest.approx(1)
 
 
+def test_nothing_to_lose(space: Space) -> None:
+    zero = Components(np.zeros(2), np.eye(2, 3), np.ones((2, 1)))
+    kept, removed = into(space, zero, "float32").split(1)
+    w = space.array(np.ones((3, 1)), "float32")
+    assert float(bounds.first_order_distance(removed, w)) == 0
+    assert float(bounds.equation_9(kept, removed, w)) == 0
+    assert not space.host(regression.linear_solution(into(space, zero, "float32"))).any()
+    nothing = Components(np.ones(2), np.eye(2, 3), np.zeros((2, 1)))
+    kept, removed = into(space, nothing, "float32").split(1)
+    assert float(bounds.infinity_order_distance(kept, removed)) == 0
+    assert float(bounds.infinity_order_bound(kept, removed)) == 0
+    assert float(bounds.kept_ratio(kept, removed)) == 1
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("fault", ["more rows than columns", "twice", "a zero row", "a sum"])
 def test_rank_deficiency_is_seen(space: Space, dtype: str, fault: str) -> None:
@@ -287,6 +301,14 @@ def test_rank_deficiency_is_seen(space: Space, dtype: str, fault: str) -> None:
 def test_rows_of_any_length_are_independent(space: Space) -> None:
     vx = np.random.default_rng(0).normal(size=(6, 40)) * 10.0 ** np.arange(-12, 12, 4)[:, None]
     assert bool(regression.full_row_rank(space.array(vx, "float32")))
+
+
+def test_entries_of_any_size_in_one_row_are_independent() -> None:
+    vx = np.asarray([[1e-200, 1e200, 0.0], [1.0, 0.0, 1.0]])
+    smallest, _ = regression.row_independence(vx)
+    assert float(smallest) == pytest.approx(1)
+    vx[:, 0] = 0.0
+    assert float(regression.row_independence(vx)[0]) == pytest.approx(1)
 
 
 def test_more_components_than_dimensions_are_refused(space: Space) -> None:

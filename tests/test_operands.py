@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -278,6 +279,12 @@ def test_weights_are_numbers_of_at_least_zero(name: str) -> None:
         assert found == right
 
 
+def test_the_default_weights_are_those_of_the_relative_form() -> None:
+    assert Weights() == Weights(first=1.0, infinity=1.0, skew=1e-2, ortho=1e-4)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Weights().first = 2.0  # type: ignore[misc]
+
+
 def test_the_weighted_sum_takes_four_scalars() -> None:
     parts = dict.fromkeys(("first", "infinity", "skew", "ortho"), np.asarray(1.0, np.float32))
     assert losses.weighted_sum(parts, Weights(np.float64(1), 1, 1, 1)).dtype == np.float32
@@ -340,6 +347,15 @@ def test_a_singular_kernel_without_ridge_is_our_error(space: Space) -> None:
         return
     with pytest.raises(NumericalError, match=r"ridge: found 0\.0 and a singular kernel"):
         losses.ridge_solution(x, y, 0.0)
+
+
+def test_other_errors_of_a_framework_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(a: Any, b: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(array_namespace(np.ones(1)).linalg, "solve", fails)
+    with pytest.raises(MemoryError):
+        losses.ridge_solution(host("x"), host("y"), 0.1)
 
 
 def test_no_component_at_all(space: Space) -> None:
