@@ -17,6 +17,15 @@ from cuda_compilers import Cpu, has_gxx
 
 hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=1000, deadline=None, derandomize=True)
+# Fails at the first example, as it is and each time: that is all that `benchmarks/mutants.py` asks.
+hypothesis.settings.register_profile(
+    "mutants",
+    max_examples=50,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+)
 hypothesis.settings.load_profile(os.environ.get("SLIMDC_HYPOTHESIS_PROFILE", "dev"))
 
 # A package of its own: collected, it would be importable, and its entry point known, everywhere.
