@@ -159,7 +159,6 @@ def test_numpys_sessions_may_overlap() -> None:
 
 def test_torchs_sessions_may_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
     torch = library("torch")
-    from slimdc_backends.torch import TorchBackend
 
     def switches() -> tuple[Any, ...]:
         return (
@@ -169,7 +168,7 @@ def test_torchs_sessions_may_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
             torch.backends.cudnn.allow_tf32,
         )
 
-    monkeypatch.setattr(TorchBackend, "_cuda", True)  # as for a device of CUDA
+    monkeypatch.setattr("slimdc_backends.torch.TorchBackend._cuda", True)  # as for CUDA
     before = switches()
     sessions = [backend.get("torch").session() for _ in range(3)]
     held = [switches() for _ in overlapping(*sessions)]
@@ -177,26 +176,36 @@ def test_torchs_sessions_may_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
     assert held[-1] == before
 
 
-def test_sessions_of_other_precisions_do_not_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both would compute in the precision of one of them: it is the process that has it."""
+def test_sessions_of_other_precisions_nest_but_do_not_overlap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two threads would compute in the precision of one of them: it is the process that has it."""
     torch = library("torch")
-    from slimdc_backends.torch import TorchBackend
 
-    monkeypatch.setattr(TorchBackend, "_cuda", True)
+    def allowed() -> bool:
+        return bool(torch.backends.cuda.matmul.allow_tf32)
+
+    monkeypatch.setattr("slimdc_backends.torch.TorchBackend._cuda", True)  # as for CUDA
     plain, short = backend.get("torch"), backend.get("torch", precision="tf32")
-    before = torch.backends.cuda.matmul.allow_tf32
-    for one, other in ((plain, short), (short, plain)):
-        with one.session():
-            held = torch.backends.cuda.matmul.allow_tf32
+    before = allowed()
+    for outer, inner in ((plain, short), (short, plain)):
+        with outer.session(), ThreadPoolExecutor(1) as other:
+            held = allowed()
+            assert held is (outer is short)
+            refused = other.submit(inner.session().__enter__)
             with pytest.raises(slimdc.errors.InvalidValueError, match=r"^precision: found another"):
-                other.session().__enter__()
-            assert torch.backends.cuda.matmul.allow_tf32 is held
-        assert torch.backends.cuda.matmul.allow_tf32 is before
-        with other.session():
-            assert torch.backends.cuda.matmul.allow_tf32 is not held
+                refused.result()
+            assert allowed() is held
+            with inner.session():
+                assert allowed() is not held
+                with outer.session():
+                    assert allowed() is held
+                assert allowed() is not held
+            assert allowed() is held
+        assert allowed() is before
     monkeypatch.undo()
     with short.session(), plain.session():  # on the CPU there is but one
-        assert torch.backends.cuda.matmul.allow_tf32 is before
+        assert allowed() is before
 
 
 def test_sets_that_are_read_meanwhile_leave_sessions_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -293,21 +294,29 @@ def test_a_shared_context_is_entered_once_and_left_once() -> None:
     def noted(value: int) -> Iterator[str]:
         log.append(f"set {value}")
         yield f"is {value}"
-        log.append("put back")
+        log.append(f"put back {value}")
 
     shared = SharedContext(noted, "a number")
-    with shared(3) as one:
-        with (
-            shared(3) as other,
-            pytest.raises(InvalidValueError, match=r"^a number: found another"),
-        ):
-            shared(4).__enter__()
-        assert one == other == "is 3"
+    with shared(3) as one, ThreadPoolExecutor(1) as other:
+        with shared(3) as same:
+            assert one == same == "is 3"
+        with pytest.raises(InvalidValueError, match=r"^a number: found another"):
+            other.submit(shared(4).__enter__).result()
         assert log == ["set 3"]
-    assert log == ["set 3", "put back"]
-    with pytest.raises(KeyError), shared(4):
+        with shared(4) as inner:
+            assert inner == "is 4"
+            for value in (3, 4):  # one thread holds both, and others neither
+                with pytest.raises(InvalidValueError, match=r"^a number: found another"):
+                    other.submit(shared(value).__enter__).result()
+        assert log == ["set 3", "set 4", "put back 4"]
+        outlasting = shared(3)
+        assert other.submit(outlasting.__enter__).result() == "is 3"
+    assert log[3:] == []
+    outlasting.__exit__(None, None, None)
+    assert log[3:] == ["put back 3"]
+    with pytest.raises(KeyError), shared(5):
         raise KeyError
-    assert log == ["set 3", "put back", "set 4", "put back"]
+    assert log[4:] == ["set 5", "put back 5"]
 
 
 def test_a_shared_context_that_cannot_be_entered_can_be_tried_again() -> None:

@@ -11,7 +11,8 @@ import os
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from threading import Event, RLock
+from dataclasses import dataclass, field
+from threading import Event, RLock, get_ident
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
@@ -57,10 +58,7 @@ class SharedContext(Generic[T]):
     def __init__(self, make: Callable[..., AbstractContextManager[T]], name: str) -> None:
         self._make = make
         self._name = name
-        self._count = 0
-        self._arguments: tuple[Hashable, ...] = ()
-        self._context: AbstractContextManager[T] | None = None
-        self._value: Any = None
+        self._held: list[_Held[T]] = []
         with _lock:
             _all.add(self)
 
@@ -76,35 +74,53 @@ class SharedContext(Generic[T]):
         Raises
         ------
         InvalidValueError
-            It is held with other arguments: the process has one such setting, not two.
+            Another thread holds it with other arguments: the process has one such setting, not
+            two. Within one thread, a context may be held inside of another.
         """
+        process, thread = os.getpid(), get_ident()
         with _lock:
-            if self._context is None:
-                context = self._make(*arguments)
-                self._value = context.__enter__()
-                self._context, self._arguments = context, arguments
-            elif arguments != self._arguments:
+            held = self._joined(arguments, thread)
+            held.threads.append(thread)
+        try:
+            yield held.value
+        finally:
+            if os.getpid() == process:  # otherwise this is a fork, which has left it already
+                with _lock:
+                    held.threads.remove(thread)
+                    if not held.threads:
+                        self._held.remove(held)
+                        held.context.__exit__(None, None, None)
+
+    def _joined(self, arguments: tuple[Hashable, ...], thread: int) -> _Held[T]:
+        """Find what is held already, or enter the context."""
+        if self._held:
+            held = self._held[-1]
+            alone = set(held.threads) == {thread}
+            if held.arguments == arguments and (alone or len(self._held) == 1):
+                return held
+            if not alone:
                 raise InvalidValueError(
                     self._name,
                     "another one than that of a run under way in this process",
                     "the same, or one run after the other",
                 )
-            self._count += 1
-        process = os.getpid()
-        try:
-            yield self._value
-        finally:
-            if os.getpid() == process:  # otherwise this is a fork, which has left it already
-                with _lock:
-                    self._count -= 1
-                    if not self._count:
-                        self._leave()
+        context = self._make(*arguments)
+        self._held.append(_Held(arguments, context, context.__enter__()))
+        return self._held[-1]
 
     def _leave(self) -> None:
-        context, self._context, self._value = self._context, None, None
-        self._count = 0
-        if context is not None:
-            context.__exit__(None, None, None)
+        while self._held:
+            self._held.pop().context.__exit__(None, None, None)
+
+
+@dataclass(eq=False)
+class _Held(Generic[T]):
+    """A context that was entered, and the threads that hold it, each as often as it does."""
+
+    arguments: tuple[Hashable, ...]
+    context: AbstractContextManager[T]
+    value: T
+    threads: list[int] = field(default_factory=list)
 
 
 # One lock for all of them: a fork waits for it, so that it meets no setting half changed. The same
