@@ -17,10 +17,10 @@ from differences import relative
 import slimdc
 from slimdc import backend, testing
 from slimdc.backend import Array, Backend, Groups, Tensors
+from slimdc.backend.compute import FLOAT32_RIDGE
 from slimdc.errors import InvalidValueError, SlimdcWarning
 from slimdc.networks import MLP, ConvNet, squared_error
 from slimdc.settings import (
-    NARROW_RIDGE,
     CondenseSettings,
     EvaluationSettings,
     PoolSettings,
@@ -228,7 +228,7 @@ def test_a_ridge_that_float32_does_not_bear_is_raised(job: str) -> None:
     with pytest.warns(SlimdcWarning, match=message) as caught:
         raised = run(1e-6)
     assert caught[0].filename == __file__
-    assert raised == run(NARROW_RIDGE)
+    assert raised == run(FLOAT32_RIDGE)
 
 
 def test_real_data_are_condensed_as_by_numpy() -> None:
