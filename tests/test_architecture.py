@@ -26,7 +26,7 @@ OF_ONE = {
     "jax": ("jax_ranks", "kernels.xla"),
     "torch": ("torch_ranks",),
 }
-SHARED = ("cores", "tape")
+SHARED = ("tape",)
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:
@@ -83,7 +83,7 @@ def test_no_backend_imports_another(backend: str) -> None:
         module = module_of(path, BACKENDS)
         of = next((name for name, parts in OF_ONE.items() if module in (name, *parts)), None)
         found = {
-            # `from slimdc_backends import cores` names a module as what is taken.
+            # `from slimdc_backends import tape` names a module as what is taken.
             name if source == "slimdc_backends" else source.removeprefix("slimdc_backends.")
             for source, name in imports(path)
             if source.partition(".")[0] == "slimdc_backends"

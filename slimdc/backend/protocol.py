@@ -36,8 +36,9 @@ class Backend(Protocol):
 
     Notes
     -----
-    Two parts are optional, and composed of the others where a backend has none: a fast path for
-    one block of the paper's ConvNet, see `HasFastBlock`, and several ranks, see `HasRanks`.
+    Three parts are optional: a fast path for one block of the paper's ConvNet, see `HasFastBlock`,
+    which is composed of convolution where a backend has none; several ranks, see `HasRanks`; and
+    options that change the bits, see `Configured`.
 
     Attributes
     ----------
