@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -430,7 +429,7 @@ class SlimmableDataset:
         # What is cut out of a valid set is valid: no check needs to touch it again.
         factors = largest_components(*self._factors, max(kept))
         made = type(self).__new__(type(self))
-        made._hold(factors, replace(self._description, components=kept))
+        made._hold(factors, self._description.truncated(kept))
         return made
 
     def with_factors(self, u: Any, s: Any, vx: Any, vy: Any) -> Self:

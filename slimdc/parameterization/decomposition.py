@@ -23,6 +23,7 @@ WORTH_THREADS = 2**19  # values of all samples; fewer are done before threads ha
 
 # Weights of the labels that are tried, in powers of two above equal energy.
 DOUBLINGS = 6
+VALUES_AT_ONCE = 2**16  # of labels at several k: they stay in a cache
 # A margin of this fraction of the largest label survives rounding to float32.
 MARGIN = 2.0**-20
 
@@ -182,22 +183,32 @@ def _exponent(part: Floats) -> int:
 
 def _keeps_class(factors: Factors, y: Floats, label: int) -> bool:
     """Tell whether rows with their class as largest label entry have it so at every k."""
-    others = np.arange(y.shape[1]) != label
-    if not others.any():
+    if y.shape[1] == 1:
         return True
-
-    def margins(rows: Floats) -> Floats:
-        return np.asarray(rows[:, label] - rows[:, others].max(axis=1))
-
     least = MARGIN * float(np.abs(y).max())
-    own = margins(y) > least
-    u, s, _, vy = factors
-    truncated = np.zeros_like(y)
-    for k in range(s.size - 1):  # all components together give the labels themselves
-        truncated += np.outer(u[:, k], s[k] * vy[k])
-        if not (margins(truncated)[own] > least).all():
+    own = _margins(y, label) > least
+    u = factors.u[own]
+    if (y == y[0]).all():  # as labels of a class are: a row keeps some part of the common one
+        return bool((np.cumsum(u * factors.u.sum(axis=0), axis=1)[:, :-1] > MARGIN).all())
+    labels, truncated = factors.s[:, None] * factors.vy, np.zeros_like(y[own])
+    # All components together give the labels themselves; a few at a time, for memory.
+    last, few = len(labels) - 1, max(1, VALUES_AT_ONCE // y.size)
+    for first in range(0, last, few):
+        part = slice(first, min(first + few, last))
+        shares = u.T[part, :, None] * labels[part, None, :]
+        shares[0] += truncated
+        rows = np.cumsum(shares, axis=0)
+        if not (_margins(rows, label) > least).all():
             return False
+        truncated = rows[-1]
     return True
+
+
+def _margins(rows: Floats, label: int) -> Floats:
+    """By how much the entry of a label is larger than any other, along the last axis."""
+    parts = rows[..., :label], rows[..., label + 1 :]
+    others = [part.max(axis=-1, initial=-np.inf) for part in parts]
+    return np.asarray(rows[..., label] - np.maximum(*others))
 
 
 def _weighted(x: Floats, y: Floats, weight: float, label: int) -> Factors:

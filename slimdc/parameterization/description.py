@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, NamedTuple
 
@@ -113,6 +114,12 @@ class Description:
     def size(self) -> int:
         """Values of one sample, d."""
         return math.prod(self.shape)
+
+    def truncated(self, components: tuple[int, ...]) -> Description:
+        """Describe what a truncation leaves, which needs no check again."""
+        known = copy(self)
+        known._set(components=components)
+        return known
 
     def to_metadata(self) -> dict[str, str]:
         """Write every field as JSON, for the metadata of a file; an order of None is left out."""
