@@ -42,11 +42,6 @@ def namespace(*arrays: Any, argument: str = "data") -> Any:
     argument : str
         Name to blame in an error message.
 
-    Returns
-    -------
-    module
-        The namespace, as array-api-compat gives it.
-
     Raises
     ------
     InvalidTypeError
@@ -106,15 +101,10 @@ def as_array(x: Any, argument: str) -> Any:
     argument : str
         Name to blame in an error message.
 
-    Returns
-    -------
-    array
-        `x` itself where it is an array of a framework, otherwise a NumPy array.
-
     Raises
     ------
     InvalidTypeError
-        It cannot be read, or holds no numbers, or is a masked array.
+        It cannot be read, holds no numbers, or is a masked, a sparse or a nested array.
 
     Examples
     --------
@@ -157,15 +147,10 @@ def to_numpy(x: Any, argument: str = "data") -> HostArray:
     argument : str
         Name to blame in an error message.
 
-    Returns
-    -------
-    numpy.ndarray
-        A copy that owns its memory.
-
     Raises
     ------
     InvalidTypeError
-        The framework cannot give a dense array (sparse or nested tensors, traced values).
+        The framework cannot give a dense array (sparse tensors, traced values).
 
     Examples
     --------

@@ -1,9 +1,10 @@
 """Checks of plain arguments, below everything that needs them.
 
-Each gives back what was given, as the plain Python type that the rest of slimdc expects: NumPy's
-scalars would widen the arrays that they are multiplied with, and would not be equal in writing.
-
-(The file is longer than others for its docstrings: each check has one function.)
+Each takes the name of an argument, for the message, and what was given. It raises an
+`InvalidTypeError` where that has another type than expected (a bool is no number) and an
+`InvalidValueError` where it is out of range. It gives back what was given, as the plain Python type
+that the rest of slimdc expects: NumPy's scalars would widen the arrays that they are multiplied
+with, and would not be equal in writing.
 """
 
 from __future__ import annotations
@@ -41,16 +42,8 @@ _LONGEST = 200  # characters of a value in a message
 def shown(value: object) -> str:
     """Write a caller's value for a message: never long, and never failing.
 
-    Parameters
-    ----------
-    value : object
-        Anything.
-
-    Returns
-    -------
-    str
-        Its representation, cut where it is long. What has none, such as an int of more digits than
-        Python writes, is named by its type.
+    What has no representation, such as an int of more digits than Python writes, is named by its
+    type.
 
     Examples
     --------
@@ -65,31 +58,10 @@ def shown(value: object) -> str:
 
 
 def whole_number(argument: str, value: object, *, at_least: int, at_most: int | None = None) -> int:
-    """Check a count given by the caller.
+    """Check a count.
 
-    Parameters
-    ----------
-    argument : str
-        Its name, for the message.
-    value : object
-        What was given.
-    at_least : int
-        The smallest accepted value.
-    at_most : int, optional
-        The largest one. A count that ends in the shape of an array, or in a loop, needs one:
-        `MOST`. By default it is only larger than any seed, so that it can be written.
-
-    Returns
-    -------
-    int
-        The value.
-
-    Raises
-    ------
-    InvalidTypeError
-        If it is no int; a bool is none.
-    InvalidValueError
-        If it is too small or too large.
+    One that ends in the shape of an array, or in a loop, is `at_most` the number `MOST`; others
+    need only be short enough to be written, as seeds are.
 
     Examples
     --------
@@ -108,28 +80,7 @@ def whole_number(argument: str, value: object, *, at_least: int, at_most: int | 
 
 
 def whole_numbers(argument: str, values: object, *, at_least: int) -> tuple[int, ...]:
-    """Check a sequence of counts given by the caller, each at most `MOST`.
-
-    Parameters
-    ----------
-    argument : str
-        Its name, for the message.
-    values : object
-        What was given.
-    at_least : int
-        The smallest accepted value.
-
-    Returns
-    -------
-    tuple of int
-        The values.
-
-    Raises
-    ------
-    InvalidTypeError
-        If it is no sequence of int; a bool is none.
-    InvalidValueError
-        If one is too small or too large.
+    """Check a sequence of counts, each at most `MOST`.
 
     Examples
     --------
@@ -146,28 +97,7 @@ def whole_numbers(argument: str, values: object, *, at_least: int) -> tuple[int,
 
 
 def non_negative(argument: str, value: object, *, below: float = math.inf) -> float:
-    """Check a number of at least zero given by the caller.
-
-    Parameters
-    ----------
-    argument : str
-        Its name, for the message.
-    value : object
-        What was given.
-    below : float
-        What it must not reach.
-
-    Returns
-    -------
-    float
-        The value.
-
-    Raises
-    ------
-    InvalidTypeError
-        If it is no real number; a bool is none.
-    InvalidValueError
-        If it is negative, not finite or too large.
+    """Check a finite number of at least zero.
 
     Examples
     --------
@@ -182,26 +112,7 @@ def non_negative(argument: str, value: object, *, below: float = math.inf) -> fl
 
 
 def positive(argument: str, value: object) -> float:
-    """Check a number above zero given by the caller.
-
-    Parameters
-    ----------
-    argument : str
-        Its name, for the message.
-    value : object
-        What was given.
-
-    Returns
-    -------
-    float
-        The value.
-
-    Raises
-    ------
-    InvalidTypeError
-        If it is no real number; a bool is none.
-    InvalidValueError
-        If it is zero, negative or not finite.
+    """Check a finite number above zero.
 
     Examples
     --------
@@ -216,24 +127,7 @@ def positive(argument: str, value: object) -> float:
 
 
 def truth(argument: str, value: object) -> bool:
-    """Check a yes or no given by the caller.
-
-    Parameters
-    ----------
-    argument : str
-        Its name, for the message.
-    value : object
-        What was given.
-
-    Returns
-    -------
-    bool
-        The value.
-
-    Raises
-    ------
-    InvalidTypeError
-        If it is no bool. The str "False" is true in Python, which nobody means.
+    """Check a yes or no; the str "False" is true in Python, which nobody means.
 
     Examples
     --------
@@ -248,22 +142,6 @@ def truth(argument: str, value: object) -> bool:
 def one_of(argument: str, value: object, choices: tuple[str, ...]) -> None:
     """Refuse what is none of some words.
 
-    Parameters
-    ----------
-    argument : str
-        Its name, for the message.
-    value : object
-        What was given.
-    choices : tuple of str
-        The words.
-
-    Raises
-    ------
-    InvalidTypeError
-        If it is no str.
-    InvalidValueError
-        If it is another one.
-
     Examples
     --------
     >>> one_of("form", "printed", ("printed", "relative"))
@@ -275,24 +153,7 @@ def one_of(argument: str, value: object, choices: tuple[str, ...]) -> None:
 
 
 def path(argument: str, value: object) -> Path:
-    """Check a path given by the caller.
-
-    Parameters
-    ----------
-    argument : str
-        Its name, for the message.
-    value : object
-        What was given.
-
-    Returns
-    -------
-    Path
-        The value.
-
-    Raises
-    ------
-    InvalidTypeError
-        If it is neither a str nor a path.
+    """Check a path; there need be nothing there.
 
     Examples
     --------
@@ -306,9 +167,9 @@ def path(argument: str, value: object) -> Path:
 
 
 def at_least_one(**numbers: int) -> None:
-    """Refuse what is no int of at least 1."""
+    """Refuse what is no count of at least 1, by name."""
     for name, number in numbers.items():
-        whole_number(name, number, at_least=1)
+        whole_number(name, number, at_least=1, at_most=MOST)
 
 
 def _real(argument: str, value: object, expected: str) -> float:

@@ -272,16 +272,16 @@ def test_preprocessing_of_wrong_numbers(mean: Any, std: Any, error: type[SlimdcE
 
 
 def test_preprocessing_of_wrong_arrays(space: Space) -> None:
-    habit = Preprocessing((0.1, 0.2, 0.3), (1, 1, 1))
+    standard = Preprocessing((0.1, 0.2, 0.3), (1, 1, 1))
     x = space.array(np.zeros((2, 4, 4, 3), dtype=np.float32))
     with pytest.raises(InvalidValueError, match=r"x_raw: found shape .* 3 channels on axis 1"):
-        habit.apply(x, "channels_first")
+        standard.apply(x, "channels_first")
     with pytest.raises(InvalidValueError, match="layout: found"):
-        habit.apply(x, "nhwc")
+        standard.apply(x, "nhwc")
     with pytest.raises(InvalidTypeError, match="x: found dtype uint8"):
-        habit.invert(space.array(np.zeros((1, 3), dtype=np.uint8)), "flat")
+        standard.invert(space.array(np.zeros((1, 3), dtype=np.uint8)), "flat")
     with pytest.raises(InvalidTypeError, match="x_raw: found dtype bool"):
-        habit.apply(space.array(np.zeros((1, 3), dtype=bool)), "flat")
+        standard.apply(space.array(np.zeros((1, 3), dtype=bool)), "flat")
 
 
 def test_one_hot_of_wrong_labels() -> None:

@@ -59,7 +59,7 @@ def test_pairs_come_back_class_by_class(
         given_x = space.array(x, dtype)
         given_y = space.array(y, dtype) if soft else space.array(members, "int32")
         data = SlimmableDataset.from_arrays(given_x, given_y, classes=classes)
-        data.with_factors(*data.factors)  # passes every check, though intake skips them
+        data.with_factors(*data.factors)  # passes every check, though from_arrays skips them
         back_x, back_y = data.arrays()
         assert space.owns(back_x)
         assert space.dtype(back_x) == space.dtype(back_y) == dtype

@@ -190,15 +190,15 @@ def test_odd_calls_where_numpy_raises_for_everything() -> None:
 
 
 def test_tiny_and_huge_samples_where_numpy_raises_for_everything() -> None:
-    habit = Preprocessing(1e300, 1e-300)
+    standard = Preprocessing(1e300, 1e-300)
     with np.errstate(all="ignore"):
         sets = [(X * 1e-300, SOFT), (X * 1e300, SOFT), (X, SOFT * 1e-300)]
         sets += [(x.astype(np.float16), y) for x, y in sets]
     with np.errstate(all="raise"):
         for x, y in sets:
             assert outcome(SlimmableDataset.from_arrays, {"x": x, "y": y, "members": Y}) is None
-            assert outcome(habit.apply, {"x_raw": x, "layout": "flat"}) is None
-            assert outcome(habit.invert, {"x": x, "layout": "flat"}) is None
+            assert outcome(standard.apply, {"x_raw": x, "layout": "flat"}) is None
+            assert outcome(standard.invert, {"x": x, "layout": "flat"}) is None
         slimdc.slim((X * 1e-6, Y), 1, steps=2, width=2)
         slimdc.condense(X, Y, 1, steps=2, width=2)
         slimdc.evaluate((X, Y), X, Y, steps=2, width=2, repeats=1)

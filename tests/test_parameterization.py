@@ -91,34 +91,36 @@ def test_layouts(
 def test_uint8_is_pixels_and_other_integers_are_numbers(space: Space) -> None:
     pixels = np.asarray([[0, 51], [255, 102]], dtype=np.uint8)
     labels = space.array(np.asarray([0, 1], dtype=np.int32))
-    habit = Preprocessing(0.5, 0.25)
-    data = SlimmableDataset.from_arrays(space.array(pixels), labels, preprocessing=habit)
+    standard = Preprocessing(0.5, 0.25)
+    data = SlimmableDataset.from_arrays(space.array(pixels), labels, preprocessing=standard)
     back, _ = data.arrays()
     assert space.dtype(back) == "float32"
     np.testing.assert_allclose(space.host(back), [[-2, -1.2], [2, -0.4]], atol=1e-6)
     plain = SlimmableDataset.from_arrays(space.array(pixels), labels)
     np.testing.assert_allclose(space.host(plain.arrays()[0]), [[0, 0.2], [1, 0.4]], atol=1e-6)
-    counts = SlimmableDataset.from_arrays(space.array(pixels, "int32"), labels, preprocessing=habit)
+    counts = SlimmableDataset.from_arrays(
+        space.array(pixels, "int32"), labels, preprocessing=standard
+    )
     np.testing.assert_allclose(space.host(counts.arrays()[0]), pixels, rtol=1e-6)
 
 
 def test_preprocessing_applies_and_inverts(space: Space) -> None:
     rng = np.random.default_rng(10)
-    habit = Preprocessing([0.1, 0.2, 0.3], [0.5, 1.0, 2.0])
+    standard = Preprocessing([0.1, 0.2, 0.3], [0.5, 1.0, 2.0])
     raw = rng.integers(0, 256, size=(2, 4, 5, 3)).astype(np.uint8)
     for layout, moved in (("channels_last", raw), ("channels_first", np.moveaxis(raw, 3, 1))):
-        x = habit.apply(space.array(moved), layout)
+        x = standard.apply(space.array(moved), layout)
         assert space.owns(x)
         assert space.dtype(x) == "float32"
         for channel in range(3):
             mine = space.host(x)[..., channel]
             if layout == "channels_first":
                 mine = space.host(x)[:, channel]
-            want = (raw[..., channel] / 255 - habit.mean[channel]) / habit.std[channel]
+            want = (raw[..., channel] / 255 - standard.mean[channel]) / standard.std[channel]
             np.testing.assert_allclose(mine, want, atol=1e-6)
-        back = habit.invert(x, layout)
+        back = standard.invert(x, layout)
         np.testing.assert_allclose(space.host(back), moved / 255, atol=1e-6)
-    assert Preprocessing.from_dict(habit.to_dict()) == habit
+    assert Preprocessing.from_dict(standard.to_dict()) == standard
     taken = Preprocessing().apply(space.array(np.asarray([[7.0, 9.0]], dtype=np.float32)), "flat")
     assert space.host(taken).tolist() == [[7.0, 9.0]]
 
@@ -158,7 +160,7 @@ def test_a_set_cannot_be_changed_from_outside(space: Space) -> None:
             setattr(data, name, 1)
 
 
-def test_intake_leaves_the_callers_arrays_alone(space: Space) -> None:
+def test_taking_in_leaves_the_callers_arrays_alone(space: Space) -> None:
     rng = np.random.default_rng(12)
     x, y = rng.normal(size=(4, 3)).astype(np.float32), rng.uniform(size=(4, 2)).astype(np.float32)
     y[:, 0] += [2, 2, 0, 0]
@@ -198,8 +200,8 @@ def test_results_stay_on_the_callers_device() -> None:
 
 def test_with_factors_keeps_everything_else() -> None:
     x = np.random.default_rng(13).normal(size=(5, 2, 3, 1)).astype(np.float16)
-    habit = Preprocessing(0.25, 0.5)
-    data = SlimmableDataset.from_arrays(x, [0, 1, 0, 1, 0], preprocessing=habit)
+    standard = Preprocessing(0.25, 0.5)
+    data = SlimmableDataset.from_arrays(x, [0, 1, 0, 1, 0], preprocessing=standard)
     u, s, vx, vy = data.factors
     other = data.with_factors(u, -s, 2 * vx, vy)
     for name in ("shape", "layout", "labels", "samples", "components", "preprocessing", "dtype"):

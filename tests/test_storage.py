@@ -27,8 +27,8 @@ def ragged(space: Space, dtype: str) -> SlimmableDataset:
     rng = np.random.default_rng(0)
     x = space.array(rng.normal(size=(9, 3, 4, 5)), dtype)
     y = space.array(np.asarray([0] * 5 + [1] * 3 + [2], dtype=np.int32))
-    habit = Preprocessing((0.1, 1 / 3, 0.7), (0.3, 1e-7, 2.0))
-    return SlimmableDataset.from_arrays(x, y, layout="channels_first", preprocessing=habit)
+    standard = Preprocessing((0.1, 1 / 3, 0.7), (0.3, 1e-7, 2.0))
+    return SlimmableDataset.from_arrays(x, y, layout="channels_first", preprocessing=standard)
 
 
 def small() -> SlimmableDataset:

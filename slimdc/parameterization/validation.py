@@ -18,7 +18,7 @@ AXES = {"u": "(C or 1, n, b)", "s": "(C or 1, b)", "vx": "(C, b, d)", "vy": "(C,
 
 
 def checked_shapes(factors: Any) -> Factors:
-    """Check what can be told of factors without looking at a value.
+    """Check what factors show without a look at their values.
 
     Parameters
     ----------
