@@ -2,7 +2,6 @@
 
 Every function copies: no array that slimdc holds or hands out shares memory with the caller's.
 (DLPack and ``asarray`` alias memory, so a later write on one side would change the other.)
-
 """
 
 from __future__ import annotations
