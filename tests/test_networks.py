@@ -200,9 +200,9 @@ def test_squared_error_is_half_the_sum_over_entries_and_the_mean_over_samples() 
 
 @pytest.mark.parametrize("field", ["width", "depth", "outputs"])
 def test_numbers_below_one_are_refused(field: str) -> None:
-    with pytest.raises(InvalidValueError, match=f"{field}: found 0, expected at least 1"):
+    with pytest.raises(InvalidValueError, match=f"{field}: found 0, expected an int of at least 1"):
         ConvNet((8, 8, 1), **({"outputs": 2} | {field: 0}))
-    with pytest.raises(InvalidValueError, match=f"{field}: found 0, expected at least 1"):
+    with pytest.raises(InvalidValueError, match=f"{field}: found 0, expected an int of at least 1"):
         MLP(8, **({"outputs": 2} | {field: 0}))
 
 
