@@ -307,8 +307,19 @@ def test_entries_of_any_size_in_one_row_are_independent() -> None:
     vx = np.asarray([[1e-200, 1e200, 0.0], [1.0, 0.0, 1.0]])
     smallest, _ = regression.row_independence(vx)
     assert float(smallest) == pytest.approx(1)
-    vx[:, 0] = 0.0
+    vx = np.asarray([[-1e200, 0.0], [0.0, -1e-200]])
     assert float(regression.row_independence(vx)[0]) == pytest.approx(1)
+
+
+def test_solutions_do_not_depend_on_the_scale_of_s_or_samples() -> None:
+    rng = np.random.default_rng(0)
+    part = Components(np.asarray([3.0, 2.0, 1.0]), rng.normal(size=(3, 4)), rng.normal(size=(3, 2)))
+    part.vx[2] = part.vx[0]  # what is cut off is told from the largest singular value
+    expected = regression.linear_solution(part)
+    for s in (1e-200, 1.0, 1e200):
+        for v in (1e-200, 1e-9, 1e9, 1e200):
+            scaled = part._replace(s=-s * part.s, vx=v * part.vx)
+            assert np.allclose(v * regression.linear_solution(scaled), expected, rtol=1e-12)
 
 
 def test_more_components_than_dimensions_are_refused(space: Space) -> None:
@@ -349,7 +360,8 @@ def test_least_norm_solution_of_any_rank(space: Space) -> None:
 
 def test_orthonormality_defect(space: Space) -> None:
     vx = np.random.default_rng(0).normal(size=(3, 5))
-    for matrix in (vx, vx.T, 0.1 * vx.T):
+    tall = vx.T / np.linalg.norm(vx, ord=2)
+    for matrix in (vx, vx.T, 0.1 * vx.T, 1.6 * tall):  # 1.6² − 1 lies between 1 and 2
         found = float(regression.orthonormality_defect(space.array(matrix, "float32")))
         product = matrix @ matrix.T - np.eye(len(matrix))
         assert found == pytest.approx(np.linalg.norm(product, ord=2), rel=1e-5)

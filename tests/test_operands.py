@@ -228,7 +228,7 @@ def test_values_are_not_looked_at(space: Space, call: str) -> None:
         if without_s and name.endswith(".s"):
             continue
         broken = host(name)
-        broken[...] = np.nan
+        broken.flat[0] = np.nan
         with np.errstate(all="ignore"):
             found = called(call, arrays | {name: space.array(broken, "float32")}, options)
         if call != "full_row_rank":
