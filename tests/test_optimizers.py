@@ -51,6 +51,11 @@ def test_adam_is_torchs(settings: tuple[float, float, float]) -> None:
             assert relative(found[name], x.detach().numpy()) < 1e-13
 
 
+def test_defaults_are_those_of_the_papers() -> None:
+    assert Adam() == Adam(beta1=0.9, beta2=0.999, epsilon=1e-8)
+    assert Lamb() == Lamb(Adam(beta1=0.9, beta2=0.999, epsilon=1e-6))
+
+
 def test_adam_does_not_depend_on_the_scale_of_gradients() -> None:
     w = draw(0)
     adam = Adam(epsilon=0.0)
