@@ -60,12 +60,12 @@ def measured(
     return steps[0] - steps[1], ends[0] - ends[1]
 
 
-def check_distances(report: Certificate, first: np.ndarray, last: np.ndarray) -> None:
+def check_distances(
+    report: Certificate, first: np.ndarray, last: np.ndarray, rel: float = 1e-8
+) -> None:
     for distance, difference in ((report.first_order, first), (report.infinity_order, last)):
         expected = [np.linalg.norm(difference), np.linalg.norm(difference, ord=2)]
-        assert [distance.frobenius, distance.spectral] == pytest.approx(
-            expected, rel=1e-8, abs=1e-9
-        )
+        assert [distance.frobenius, distance.spectral] == pytest.approx(expected, rel=rel, abs=1e-9)
 
 
 @settings(max_examples=max(20, settings().max_examples // 10))
@@ -179,7 +179,8 @@ def test_what_is_no_truncation_is_measured_and_said_to_be(change: str) -> None:
     assert report.kept_ratio is None
     assert "no truncation" in report.notes[0]
     assert "measured distances only" in str(report)
-    check_distances(report, *measured(data, small))
+    # A certificate takes U for orthonormal, which float32 holds to 1e-7 only.
+    check_distances(report, *measured(data, small), rel=1e-6 if change == "dtype" else 1e-8)
 
 
 def test_sets_of_different_sizes_are_measured() -> None:
