@@ -2,8 +2,8 @@
 
 Each mutant is written into a temporary copy of the tree, and the tests that speak of its module run
 there, the quickest first, until one fails. Results are JSON lines; a run that was stopped goes on
-where it was. A mutant is named by its program without comments and docstrings: results stay valid
-while only those change.
+where it was. A mutant is named by its program without comments, docstrings and `__all__`: results
+stay valid while only those change.
 
     python benchmarks/mutants.py slimdc/losses.py --results losses.jsonl
     python benchmarks/mutants.py slimdc/losses.py --results losses.jsonl --again  # survivors anew
@@ -202,6 +202,7 @@ def main() -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         known |= run_all(todo, settings, arguments.results)
     report(list(known.values()), settings)
+    print(f"\n{len(wanted) - len(known)} mutants were not tried yet")
 
 
 def sampled(found: list[Mutant], at_most: int | None) -> list[Mutant]:

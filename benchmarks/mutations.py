@@ -92,12 +92,17 @@ def mutants(path: str, text: str) -> list[Mutant]:
 
 
 def _program(text: str) -> str:
-    """Give a source without comments, layout and docstrings."""
+    """Give a source without comments, layout, docstrings and the list of public names."""
     tree = ast.parse(text)
+    tree.body = [node for node in tree.body if not _lists_names(node)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             node.body = _undocumented(node.body) or [ast.Pass()]
     return ast.unparse(tree)
+
+
+def _lists_names(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Assign) and "__all__" in {_name(target) for target in node.targets}
 
 
 def _undocumented(body: list[ast.stmt]) -> list[ast.stmt]:
@@ -193,7 +198,7 @@ class _Finder(ast.NodeVisitor):
                     self.remove(inner)
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        if "__all__" not in {_name(target) for target in node.targets}:
+        if not _lists_names(node):
             self.visit_all(*node.targets, node.value)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
