@@ -274,6 +274,10 @@ def test_nothing_to_lose(space: Space) -> None:
     assert float(bounds.first_order_distance(removed, w)) == 0
     assert float(bounds.equation_9(kept, removed, w)) == 0
     assert not space.host(regression.linear_solution(into(space, zero, "float32"))).any()
+    black = Components(np.ones(2), np.zeros((2, 3)), np.ones((2, 1)))
+    for cutoff in (0.0, None):
+        found = regression.linear_solution(into(space, black, "float32"), cutoff=cutoff)
+        assert not space.host(found).any()
     nothing = Components(np.ones(2), np.eye(2, 3), np.zeros((2, 1)))
     kept, removed = into(space, nothing, "float32").split(1)
     assert float(bounds.infinity_order_distance(kept, removed)) == 0
