@@ -53,7 +53,7 @@ PAIRED_WORDS = (("float32", "float64"), ("frobenius", "spectral"), ("relative", 
 OTHER_WORDS = {old: new for a, b in PAIRED_WORDS for old, new in ((b, a), (a, b))}
 # Calls that may be left out, for their first argument.
 OMISSIBLE = {"abs", "sqrt", "square", "sorted", "reversed", "exp", "log", "stop_gradient", "copy"}
-# Without them nothing changes on a CPU, or only a check of lengths is lost.
+# With others nothing changes on a CPU, or only a check of lengths is lost.
 IDLE_KEYWORDS = {"strict", "device"}
 # Their first two arguments are not alike: swapped, they fail at once.
 UNLIKE = {"isinstance", "issubclass", "getattr", "setattr", "hasattr", "map", "filter", "replace"}
@@ -330,8 +330,11 @@ class _Finder(ast.NodeVisitor):
             self.replace(node, given[0], "call left out")
         if len(given) > 1 and name not in UNLIKE:
             self.with_field(node, "order of arguments", args=[given[1], given[0], *given[2:]])
+        self.visit_all(node.func, *given)
         for i, keyword in enumerate(node.keywords):
-            if keyword.arg is not None and keyword.arg not in IDLE_KEYWORDS:
+            if keyword.arg in IDLE_KEYWORDS:
+                continue
+            if keyword.arg is not None:
                 rest = node.keywords[:i] + node.keywords[i + 1 :]
                 self.with_field(node, "keyword left out", keywords=rest)
-        self.visit_all(node.func, *given, *(keyword.value for keyword in node.keywords))
+            self.visit(keyword.value)
