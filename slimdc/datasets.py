@@ -177,19 +177,17 @@ def sample() -> Sample:
     >>> data.classes, data.components_per_class, x_test.shape
     (10, 10, (1000, 28, 28))
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     from slimdc import storage
+    from slimdc.storage.tensor_file import read_tensors
 
     folder = resources.files("slimdc") / "data"
     with resources.as_file(folder / _SAMPLE_SET) as path:
         data = storage.load(path)
     with resources.as_file(folder / _SAMPLE_TEST) as path:
         try:
-            test = load_file(path)
+            test, _ = read_tensors(path)
             return Sample(data, test["images"], test["labels"].astype(np.int64))
-        except (OSError, KeyError, SafetensorError) as error:
+        except KeyError as error:
             raise FileError(str(path), f"{error}", "the test images of the package") from error
 
 
