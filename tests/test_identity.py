@@ -85,6 +85,8 @@ def test_what_changes_a_bit_changes_the_digest() -> None:
         digest("a", network=Own(activation=lambda x: 3 * x)),
         digest("a", network=Own(activation=partial(pow, 2))),
         digest("a", network=Own(activation=partial(pow, 3))),
+        digest("a", network=Own(activation=MLP(8, 3).draw)),
+        digest("a", network=Own(activation=MLP(8, 3, width=4).draw)),
         digest("a", network=Slotted(1)),
         digest("a", network=Slotted(2)),
         digest("a", layout="channels_first"),

@@ -78,6 +78,8 @@ def _pieces(value: Any, depth: int) -> Iterator[bytes]:
         yield from _all(value, depth)
     elif isinstance(value, set | frozenset):
         yield from sorted(b"".join(_pieces(item, depth - 1)) for item in value)
+    elif isinstance(value, types.MethodType):
+        yield from _all((value.__func__, value.__self__), depth)
     elif isinstance(value, functools.partial):
         yield from _all((value.func, value.args, value.keywords), depth)
     elif isinstance(value, types.FunctionType):
@@ -90,6 +92,7 @@ def _pieces(value: Any, depth: int) -> Iterator[bytes]:
     elif isinstance(value, type | types.ModuleType | types.BuiltinFunctionType):
         yield str(getattr(value, "__qualname__", value.__name__)).encode()
     else:
+        yield str(getattr(value, "__name__", "")).encode()  # of compiled functions, such as ufuncs
         yield from _all(sorted(_attributes(value).items()), depth)
 
 
