@@ -10,6 +10,7 @@ from safetensors.numpy import save as serialise
 import slimdc
 from slimdc.errors import FileError, InvalidValueError
 from slimdc.networks import MLP
+from slimdc.settings import PoolSettings, SlimSettings
 from slimdc.storage.tensor_file import DIGEST, read_tensors, write_tensors
 from slimdc.training.checkpoint import Checkpoint
 
@@ -68,6 +69,25 @@ def test_resumed_runs_end_as_uninterrupted_ones(pair, tmp_path, job, backend):
     assert equal(resumed, expected)
     assert history == expected_history
     assert list(history[0]) == list(expected_history[0])
+
+
+def test_networks_are_renewed_after_a_resumption_when_they_would_have_been(pair, tmp_path):
+    settings = SlimSettings(steps=40, pool=PoolSettings(size=2, lifetime=7, width=8))
+    expected = slimdc.slim(pair, 3, preset=settings)
+    for step in (10, 20, 30):
+        with pytest.raises(InterruptionError):
+            slimdc.slim(
+                pair,
+                3,
+                preset=settings,
+                checkpoint=tmp_path / "run",
+                checkpoint_interval=10,
+                progress=interrupt_at(step + 10),
+            )
+    resumed = slimdc.slim(
+        pair, 3, preset=settings, checkpoint=tmp_path / "run", checkpoint_interval=10
+    )
+    assert equal(resumed, expected)
 
 
 def test_a_checkpoint_does_not_change_the_run(pair, tmp_path):
