@@ -22,6 +22,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import slimdc
+from slimdc.parameterization.labels import centred_one_hot
 
 SIZES = (1, 5, 10, 25)
 FLOOR = "copy"
@@ -82,7 +83,7 @@ def slimming(data: slimdc.SlimmableDataset, rounds: int) -> str:
 
 def intake(x: np.ndarray, y: np.ndarray, rounds: int) -> str:
     """Make the table of taking in a pair."""
-    rows = slimdc.labels.centred_one_hot(y, int(y.max()) + 1)
+    rows = centred_one_hot(y, int(y.max()) + 1)
     joint = np.concatenate([x, rows], axis=1)[np.argsort(y, kind="stable")]
     double = joint.reshape(int(y.max()) + 1, -1, joint.shape[1])
     contenders: dict[str, Callable[[], object]] = {

@@ -132,6 +132,15 @@ def test_equal_significances_may_be_cut_anywhere() -> None:
     assert certify(data, data.truncate(1)).infinity_order.frobenius == pytest.approx(13**0.5)
 
 
+def test_zeros_of_either_sign_are_one_component() -> None:
+    u, s, vx = np.eye(3)[None], np.asarray([[3.0, 2.0, 1.0]]), np.eye(3, 5)[None]
+    data = SlimmableDataset.from_factors(u, s, vx, np.ones((1, 3, 1)))
+    parts = [np.where(a == 0, -0.0, a) for a in _parts(data.truncate(2))]
+    small = SlimmableDataset.from_factors(*parts, samples=[3])
+    assert np.signbit(np.asarray(small.vx)).any()
+    assert certify(data, small).truncation
+
+
 def test_signs_and_order_of_significances_do_not_matter() -> None:
     data = drawn_set()
     flipped = data.with_factors(-data.u, -data.s, data.vx, data.vy)

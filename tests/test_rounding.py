@@ -227,6 +227,16 @@ def test_products_that_leave_the_range_do_not_hide_a_distance() -> None:
     assert general.verdict == "holds"
 
 
+def test_labels_and_heads_may_be_of_any_two_scales() -> None:
+    for label, head in ((1e-200, 1e200), (1e200, 1e-200), (1e-300, 1.0)):
+        data = one_class([1.0, 1.0], np.eye(2, 3), label * np.eye(2))
+        report = certify(data, data.truncate(1), np.full((3, 2), head))
+        assert report.first_order.frobenius == pytest.approx(
+            np.hypot(head, head - label), rel=1e-12
+        )
+        assert report.infinity_order.frobenius == pytest.approx(label, rel=1e-12)
+
+
 def test_distances_below_normal_numbers_decide_nothing() -> None:
     data = one_class([1e-160, 1e-160], np.eye(2, 3), np.eye(2))
     report = certify(data, data.truncate(1))
