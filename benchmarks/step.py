@@ -32,10 +32,12 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+HERE = Path(__file__).resolve().parents[1]
 CLASSES = 10
 DEPTH = 3
 BY_HAND = "by hand"
@@ -249,13 +251,18 @@ def memory(peak: bool = False) -> float:
 
 
 class Worker:
-    """A contestant in a process of its own."""
+    """A contestant in a process of its own, by the sources of this checkout or of another."""
 
-    def __init__(self, name: str, setting: Setting) -> None:
+    def __init__(self, name: str, setting: Setting, checkout: Path = HERE) -> None:
         self.name, self.seconds = name, list[float]()
-        command = [sys.executable, __file__, "--worker", name, json.dumps(asdict(setting))]
+        script = str(checkout / "benchmarks" / "step.py")
+        sources = os.pathsep.join([str(checkout), str(checkout / "backends")])
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, script, "--worker", name, json.dumps(asdict(setting))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": sources},
         )
         self.first = self._read()["first"]
         self.growth = math.nan

@@ -107,7 +107,7 @@ def performance_matching_alone(
     images = x if whole.layout == "channels_last" else np.moveaxis(x, 1, -1)
     compute = Compute(backend.get("numpy"), "float32")
     plan = condensing_plan(start, (images, y), "auto", settings, compute, rng)
-    return run(plan, Monitor(False, None, None, 20), "", "matching").data
+    return run(plan, Monitor(False, None, None, 20), str, "matching")
 
 
 def one(way: Way, steps: int, real: RealDataset, args: argparse.Namespace) -> dict[str, object]:

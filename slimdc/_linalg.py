@@ -6,11 +6,12 @@ would raise errors of their own, each another one.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from array_api_compat import device
 
 __all__ = [
+    "NORMS",
     "Array",
     "Elimination",
     "Norm",
@@ -24,7 +25,7 @@ __all__ = [
 
 Array: TypeAlias = Any
 Norm: TypeAlias = Literal["frobenius", "spectral"]
-NORMS: tuple[Norm, ...] = ("frobenius", "spectral")
+NORMS: tuple[Norm, ...] = get_args(Norm)
 
 
 class Elimination(NamedTuple):

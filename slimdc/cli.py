@@ -270,7 +270,7 @@ def _progress() -> Callable[[int, int, dict[str, float]], None] | None:
     if not watched() or find_spec("tqdm") is not None:
         return None
 
-    def count_steps(count: int, steps: int, terms: dict[str, float]) -> None:  # noqa: ARG001
+    def count_steps(count: int, steps: int, _terms: dict[str, float]) -> None:
         end = "\n" if count == steps else ""
         print(f"\r{count:,} of {steps:,}", end=end, file=sys.stderr, flush=True)
 

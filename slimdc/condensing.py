@@ -147,8 +147,12 @@ def condense(
     settings = replace(settings, ridge=compute.safe_ridge(settings.ridge))
     rows = centred_one_hot(classes, start.label_entries)
     plan = condensing_plan(start, (real, rows), network, settings, compute, rng)
-    digest = identity(compute, plan.network, start, "condense", ipc, seed, settings, real, classes)
-    return run(plan, monitor, digest, f"condense to {ipc}").data
+
+    def digest() -> str:
+        told = ("condense", ipc, seed, settings, real, classes)
+        return identity(compute, plan.network, start, *told)
+
+    return run(plan, monitor, digest, f"condense to {ipc}")
 
 
 def _start(

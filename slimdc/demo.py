@@ -156,7 +156,7 @@ def _accuracy(data: SlimmableDataset, small: Sample, seed: int, name: str) -> st
 def _counted(title: str) -> Report:
     """Say on one line of a terminal, wiped by what follows, how far a call is."""
 
-    def report(count: int, steps: int, terms: dict[str, float]) -> None:  # noqa: ARG001
+    def report(count: int, steps: int, _terms: dict[str, float]) -> None:
         if watched():
             text = f"{title}: {count} of {steps}" if count < steps else ""
             sys.stderr.write(f"\r{text:<60}\r")

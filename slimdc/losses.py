@@ -18,12 +18,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from array_api_compat import array_namespace, device
 
 from slimdc._array import widest_float
-from slimdc._checks import non_negative, one_of
+from slimdc._checks import non_negative, one_of, truth
 from slimdc._operands import matching, scalar, shared_namespace
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
 
@@ -44,7 +44,7 @@ __all__ = [
 Array: TypeAlias = Any
 Form: TypeAlias = Literal["printed", "relative"]
 
-_FORMS = ("printed", "relative")
+_FORMS: tuple[Form, ...] = get_args(Form)
 _PARTS = ("first", "infinity", "skew", "ortho")
 
 # Far below the diagonal of any kernel, and its inverse is finite in float32.
@@ -331,8 +331,7 @@ def orthogonality(vx: Array, vy: Array, *, centred: bool = False) -> Array:
     0.0
     """
     matching({"vx": (vx, "Bd"), "vy": (vy, "Bc")})
-    if not isinstance(centred, bool):
-        raise InvalidTypeError("centred", repr(centred), "True or False")
+    centred = truth("centred", centred)
     xp = array_namespace(vx)
     eye = xp.eye(vx.shape[0], dtype=vx.dtype, device=device(vx))
     target = xp.eye(vy.shape[1], dtype=vy.dtype, device=device(vy))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from slimdc._checks import MOST, non_negative, one_of, positive, shown, truth, whole_number
 from slimdc.errors import InvalidTypeError, InvalidValueError
@@ -129,7 +129,7 @@ class SlimSettings:
     def __post_init__(self) -> None:
         _check_counts(self, steps=0)
         _check_positive(self, "rate", "rate_floor", "ridge")
-        one_of("form", self.form, ("printed", "relative"))
+        one_of("form", self.form, get_args(Form))
         _check_kind(self, weights=Weights, pool=PoolSettings)
         _set(self, "centred", truth("centred", self.centred))
 

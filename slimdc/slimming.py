@@ -142,8 +142,11 @@ def slim(
     compute = Compute.chosen(before.u, backend, device, dtype)
     settings = replace(settings, ridge=compute.safe_ridge(settings.ridge))
     plan = slimming_plan(before, after, network, settings, compute, rng)
-    digest = identity(compute, plan.network, before, "slim", int(k), samples, seed, settings)
-    return run(plan, monitor, digest, f"slim to {k}").data
+
+    def digest() -> str:
+        return identity(compute, plan.network, before, "slim", int(k), samples, seed, settings)
+
+    return run(plan, monitor, digest, f"slim to {k}")
 
 
 def matched(data: SlimmableDataset) -> SlimmableDataset:

@@ -20,8 +20,67 @@ LONGEST, MOST_ARGUMENTS = 300, 6
 # CHANGELOG.md.
 PUBLIC = {
     "slimdc": """
-        Certificate Evaluation Preprocessing SlimmableDataset TrainedNetwork __version__ certify
-        condense datasets errors evaluate load save slim train_network
+        Certificate Evaluation Preprocessing SlimmableDataset TrainedNetwork __version__
+        certify condense datasets errors evaluate load save slim train_network
+    """,
+    "slimdc.backend": """
+        Alone Array Backend BackendFactory Compute Configured Differentiated ENTRY_POINTS
+        GlobalStep Groups HasFastBlock HasRanks LocalStep Ranks Scored SharedContext
+        Stepped Tensors Tree average_pool composed_conv_relu_pool conv_relu_pool
+        convolved_shape get max_pool missing names one_blas_thread parallel_map ranks_of
+        relu resolve value_and_grad
+    """,
+    "slimdc.bounds": """
+        Norm equation_10_distance equation_9 first_order_bound first_order_distance
+        infinity_order_bound infinity_order_distance kept_ratio
+    """,
+    "slimdc.certificate": """
+        Bound Certificate Condition Distance certify
+    """,
+    "slimdc.datasets": """
+        RealDataset Sample fashion_mnist mnist sample
+    """,
+    "slimdc.errors": """
+        FileError InvalidTypeError InvalidValueError MissingBackendError NumericalError
+        SlimdcError SlimdcWarning
+    """,
+    "slimdc.losses": """
+        Form Weights first_order head_gradient infinity_order orthogonality
+        performance_matching ridge_solution skewness training_loss weighted_sum
+    """,
+    "slimdc.networks": """
+        ConvNet HEAD HEAD_BIAS MLP NORMS Network Norm Observing build fresh
+        keeps_statistics network_for observed predict squared_error verified
+    """,
+    "slimdc.parameterization": """
+        Description Factors Preprocessing SlimmableDataset reconstruct
+    """,
+    "slimdc.regression": """
+        Components full_row_rank linear_solution loss_gradient orthonormality_defect
+        row_independence
+    """,
+    "slimdc.settings": """
+        CONDENSE CondenseSettings EvaluationSettings PoolSettings SLIM Settings
+        SlimSettings chosen
+    """,
+    "slimdc.storage": """
+        load save
+    """,
+    "slimdc.testing": """
+        ReferenceBackend check_arrays check_backend check_compile check_constant_losses
+        check_conv check_conv_relu_pool check_convnet_gradients check_determinism
+        check_device check_gradients check_groups check_loss_gradients check_nesting
+        check_normalisation check_pooling check_relu_at_zero check_session
+        check_singular_solve
+    """,
+    "slimdc.training.algorithm": """
+        Algorithm Plan Schedule run
+    """,
+    "slimdc.training.optimizers": """
+        Adam Array Lamb StepSize Tensors cosine
+    """,
+    "slimdc.training.strategies": """
+        Constants Member NetworkSource Objective Pair Parameterization View
     """,
 }
 

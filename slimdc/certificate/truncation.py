@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slimdc._array import HostArray, to_numpy
+from slimdc._array import HostArray
 from slimdc.parameterization import SlimmableDataset
 from slimdc.regression import Components
 
@@ -84,7 +84,7 @@ def classes_of(data: SlimmableDataset) -> list[OneClass]:
     >>> [one.u.shape for one in classes_of(data)]
     [(2, 2), (1, 1)]
     """
-    u, s, vx, vy = (to_numpy(factor).astype(np.float64) for factor in data.factors)
+    u, s, vx, vy = data.host_factors("float64")
     found = []
     for i, (label, n, b) in enumerate(zip(data.labels, data.samples, data.components, strict=True)):
         part = Components(s[min(i, len(s) - 1), :b], vx[i, :b], vy[i, :b])

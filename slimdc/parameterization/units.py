@@ -54,7 +54,7 @@ class Units:
     @classmethod
     def of(cls, data: SlimmableDataset) -> Units:
         """Measure samples and label rows of a set, whose U is orthonormal."""
-        _, s, vx, vy = _host(data)
+        _, s, vx, vy = data.host_factors("float64")
         n, d, c = len(data), data.description.size, data.label_entries
         # Standardised samples have entries of size 1, centred one-hot rows this length.
         length = math.sqrt(10.0 * (1.0 - 1.0 / c) / c) if c > 1 else 1.0
@@ -75,7 +75,7 @@ class Units:
 
     def lengths(self, data: SlimmableDataset) -> Exponents:
         """Exponents of the lengths of the rows [V_x, V_y] of a set, of the shape of its s."""
-        _, s, vx, vy = _host(data)
+        _, s, vx, vy = data.host_factors("float64")
         # Samples weigh in a row as labels do: d entries of size 1 beside a row of length 1.
         whole = round(self.balance)
         weight = 2.0 ** (self.balance - whole) * math.sqrt(data.description.size)
@@ -107,10 +107,6 @@ class Units:
                 np.ldexp(wide.vx, vx[:, :, None]),
                 np.ldexp(wide.vy, vy[:, :, None]),
             )
-
-
-def _host(data: SlimmableDataset) -> Factors:
-    return data.host_factors("float64")
 
 
 def _norm(x: Host) -> float:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from slimdc._array import like, namespace, to_numpy
+from slimdc._array import like, namespace
 from slimdc.errors import FileError, InvalidTypeError, InvalidValueError, SlimdcError
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.description import NAMES, Description, Factors
@@ -59,9 +59,8 @@ def save(data: SlimmableDataset, path: str | os.PathLike[str]) -> None:
     """
     if not isinstance(data, SlimmableDataset):
         raise InvalidTypeError("data", found=type(data).__name__, expected="a SlimmableDataset")
-    tensors = {name: to_numpy(factor) for name, factor in data.factors._asdict().items()}
     metadata = {"format": FORMAT, "version": VERSION, **data.description.to_metadata()}
-    write_tensors(path, tensors, metadata)
+    write_tensors(path, data.host_factors()._asdict(), metadata)
 
 
 def load(path: str | os.PathLike[str], *, like: Any = None) -> SlimmableDataset:

@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from slimdc._array import HostArray
-from slimdc.errors import FileError, InvalidTypeError
+from slimdc._checks import path as checked_path
+from slimdc.errors import FileError
 from slimdc.storage.atomic import replace
 
 __all__ = ["DIGEST", "digest", "read_tensors", "write_tensors"]
@@ -130,7 +130,7 @@ def write_tensors(
     """
     from safetensors.numpy import save as serialise
 
-    target = _checked_path(path)
+    target = checked_path("path", path)
     ordered = {name: _in_order(x) for name, x in tensors.items()}
     sealed = {**metadata, DIGEST: digest(ordered, metadata)}
     try:
@@ -142,7 +142,7 @@ def write_tensors(
 
 
 def _bytes(path: str | os.PathLike[str]) -> bytes:
-    source = _checked_path(path)
+    source = checked_path("path", path)
     try:
         # Waiting for a pipe to be written, or reading a device to its end, could take for ever.
         if not source.is_file():
@@ -193,9 +193,3 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a key that appears twice")
     return found
-
-
-def _checked_path(path: object) -> Path:
-    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
-        raise InvalidTypeError("path", found=type(path).__name__, expected="a str or a path")
-    return Path(path)

@@ -46,7 +46,7 @@ from slimdc.training.strategies import (
     View,
 )
 
-__all__ = ["Algorithm", "Plan", "Result", "Schedule", "run"]
+__all__ = ["Algorithm", "Plan", "Schedule", "run"]
 
 # The same on all ranks: what is trained, its moments, what it is to match, and the step's size.
 Shared: TypeAlias = tuple[Tensors, Tensors, Constants, StepSize]
@@ -108,26 +108,7 @@ class Plan:
     rng: np.random.Generator
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a run ends with.
-
-    Parameters
-    ----------
-    data : SlimmableDataset
-        The trained set.
-    history : list of dict
-        The parts of the loss of every step.
-    digest : str
-        What identifies the run: all that changes a bit of it.
-    """
-
-    data: SlimmableDataset
-    history: list[Terms]
-    digest: str
-
-
-def run(plan: Plan, monitor: Monitor, digest: str, title: str) -> Result:
+def run(plan: Plan, monitor: Monitor, digest: Callable[[], str], title: str) -> SlimmableDataset:
     """Run Algorithm 1 to its end, from the start or from a checkpoint.
 
     Parameters
@@ -136,14 +117,16 @@ def run(plan: Plan, monitor: Monitor, digest: str, title: str) -> Result:
         What to do.
     monitor : Monitor
         Shows progress, keeps the history, and saves and resumes the run.
-    digest : str
-        Identifies the run in its checkpoint; see `slimdc.training.identity`.
+    digest : callable
+        Gives what identifies the run in its checkpoint, see `slimdc.training.identity`; it is asked
+        only where there is one.
     title : str
         Shown with the progress.
 
     Returns
     -------
-    Result
+    SlimmableDataset
+        The trained set.
 
     Raises
     ------
@@ -161,7 +144,7 @@ def run(plan: Plan, monitor: Monitor, digest: str, title: str) -> Result:
         watch.begin(algorithm)
         for terms in algorithm.steps():
             watch.after(algorithm, terms)
-    return Result(plan.parameterization.finish(algorithm.tensors), watch.history, digest)
+    return plan.parameterization.finish(algorithm.tensors)
 
 
 class Algorithm:

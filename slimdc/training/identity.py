@@ -58,7 +58,7 @@ def identity(compute: Compute, network: Network, data: SlimmableDataset, *argume
     return digest.hexdigest()
 
 
-def _pieces(value: Any, depth: int) -> Iterator[bytes]:
+def _pieces(value: Any, depth: int) -> Iterator[bytes | memoryview]:
     """Write any value as bytes that are the same in every process."""
     kind = type(value)
     yield f"{kind.__module__}.{kind.__qualname__}".encode()
@@ -70,7 +70,7 @@ def _pieces(value: Any, depth: int) -> Iterator[bytes]:
         yield repr(value).encode()
     elif isinstance(value, np.ndarray) and value.dtype != object:
         yield f"{value.dtype} {value.shape}".encode()
-        yield value.tobytes()
+        yield np.ascontiguousarray(value).reshape(-1).view(np.uint8).data
     elif isinstance(value, Mapping):
         for name in sorted(value, key=str):
             yield from _all((name, value[name]), depth)
@@ -96,7 +96,7 @@ def _pieces(value: Any, depth: int) -> Iterator[bytes]:
         yield from _all(sorted(_attributes(value).items()), depth)
 
 
-def _all(values: Iterable[object], depth: int) -> Iterator[bytes]:
+def _all(values: Iterable[object], depth: int) -> Iterator[bytes | memoryview]:
     for value in values:
         yield from _pieces(value, depth - 1)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -16,12 +15,6 @@ from slimdc.training.checkpoint import Checkpoint, Resumable, Terms
 from slimdc.training.progress import Progress, Report, reporting
 
 __all__ = ["Monitor", "Terms", "Watch"]
-
-
-class Watched(Resumable, Protocol):
-    """What is watched: a run that counts its steps and can be saved."""
-
-    total: int
 
 
 @dataclass(frozen=True)
@@ -59,7 +52,7 @@ class Monitor:
 
     @contextmanager
     def watching(
-        self, title: str, digest: str, rng: np.random.Generator, ranks: int
+        self, title: str, digest: Callable[[], str], rng: np.random.Generator, ranks: int
     ) -> Iterator[Watch]:
         """Watch a run of that digest and generator while the context is open.
 
@@ -72,7 +65,7 @@ class Monitor:
         if self.checkpoint is not None:
             if ranks > 1:
                 raise InvalidValueError("checkpoint", "one of several ranks", "None, or one rank")
-            saved = Checkpoint(self.checkpoint, digest, rng)
+            saved = Checkpoint(self.checkpoint, digest(), rng)
         with reporting(self.progress, title) as report:
             yield Watch(self, report, saved)
 
@@ -96,14 +89,14 @@ class Watch:
     saved: Checkpoint | None
     history: list[Terms] = field(default_factory=list)
 
-    def begin(self, run: Watched) -> None:
+    def begin(self, run: Resumable) -> None:
         """Resume the run where it was saved; otherwise save it, so that no bad path comes late."""
         if self.saved is not None:
             self._note(self.saved.resume(run))
             if run.count == 0:
                 self.saved.save(run, self.history)
 
-    def after(self, run: Watched, terms: list[Terms]) -> None:
+    def after(self, run: Resumable, terms: list[Terms]) -> None:
         """Note the parts of the loss of the latest steps, show them, and save the run if due."""
         self._note(terms)
         self.report(run.count, run.total, self.history[-1])

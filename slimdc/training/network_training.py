@@ -88,7 +88,7 @@ class NetworkTraining:
         return parameters
 
     def _batches(self, samples: int, rng: np.random.Generator) -> Iterator[Numbers | None]:
-        """Yield the samples of each step; None for all. None is seen twice before all are once."""
+        """Yield each step's samples, None for all; each is seen once before any is again."""
         batch, order = self._settings.batch, np.arange(0)
         for _ in range(self.steps):
             if batch >= samples:
