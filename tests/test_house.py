@@ -49,7 +49,7 @@ PUBLIC = {
         performance_matching ridge_solution skewness training_loss weighted_sum
     """,
     "slimdc.networks": """
-        ConvNet HEAD HEAD_BIAS MLP NORMS Network Norm Observing build fresh
+        ConvNet HEAD HEAD_BIAS MLP NORMS Network Norm Observing build cross_entropy fresh
         keeps_statistics network_for observed predict squared_error verified
     """,
     "slimdc.parameterization": """
@@ -60,7 +60,7 @@ PUBLIC = {
         row_independence
     """,
     "slimdc.settings": """
-        CONDENSE CondenseSettings EvaluationSettings PoolSettings SLIM Settings
+        CONDENSE CondenseSettings EvaluationSettings FREE FreeSettings PoolSettings SLIM Settings
         SlimSettings chosen
     """,
     "slimdc.storage": """
@@ -74,10 +74,13 @@ PUBLIC = {
         check_singular_solve
     """,
     "slimdc.training.algorithm": """
-        Algorithm Plan Schedule run
+        Algorithm run
     """,
     "slimdc.training.optimizers": """
-        Adam Array Lamb StepSize Tensors cosine
+        Adam Array Lamb Optimizer Sgd StepSize Tensors cosine moved
+    """,
+    "slimdc.training.plan": """
+        Plan Schedule
     """,
     "slimdc.training.strategies": """
         Constants Member NetworkSource Objective Pair Parameterization View
