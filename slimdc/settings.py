@@ -40,6 +40,11 @@ def _check_positive(settings: object, *names: str) -> None:
         _set(settings, name, positive(name, getattr(settings, name)))
 
 
+def _check_norm(norm: object) -> None:
+    if norm is not None:
+        one_of("norm", norm, NORMS)
+
+
 def _check_kind(settings: object, **kinds: type) -> None:
     for name, kind in kinds.items():
         value = getattr(settings, name)
@@ -62,11 +67,11 @@ class PoolSettings:
     batch : int
         Samples of such a step; a random part of a set that is larger.
     width : int
-        Filters of the ConvNet's first block, or units of each of the MLP's layers.
+        Filters of a network's first block, or units of each of the MLP's layers.
     depth : int
-        Blocks of the ConvNet, or layers of the MLP.
-    norm : {"none", "instance", "batch"}
-        Normalisation of the ConvNet.
+        Blocks of a ConvNet, or layers of the MLP; other networks have their own.
+    norm : {"none", "instance", "batch"} or None
+        Normalisation of a network for images; None is the network's own, none in the ConvNet.
 
     Examples
     --------
@@ -80,12 +85,12 @@ class PoolSettings:
     batch: int = 1000
     width: int = 32
     depth: int = 3
-    norm: Norm = "none"
+    norm: Norm | None = None
 
     def __post_init__(self) -> None:
         _check_counts(self, size=1, lifetime=1, batch=1, width=1, depth=1)
         _check_positive(self, "rate")
-        one_of("norm", self.norm, NORMS)
+        _check_norm(self.norm)
 
 
 @dataclass(frozen=True)
@@ -211,12 +216,12 @@ class EvaluationSettings:
     batch: int = 500
     width: int = 32
     depth: int = 3
-    norm: Norm = "none"
+    norm: Norm | None = None
 
     def __post_init__(self) -> None:
         _check_counts(self, warm_up=0, batch=1, width=1, depth=1)
         _check_positive(self, "rate", "rate_floor")
-        one_of("norm", self.norm, NORMS)
+        _check_norm(self.norm)
 
 
 _PAPER_POOL = PoolSettings(width=128)
