@@ -155,7 +155,8 @@ def test_backends_agree(
     else:
         library(other)
     dtype, tolerance = ("float32", 2e-3) if other == "jax" else ("float64", 1e-9)
-    network = network_of(name, image, width)
+    # Normalisation on every backend is tested elsewhere, and takes long to be compiled.
+    network = network_of(name, image, width, "none")
     variables, y = draw(network)
     entered = {of: x.astype(dtype) for of, x in variables.items()}
     expected, slopes, _ = computed(backend.get("numpy"), network, variables, y)
@@ -360,6 +361,8 @@ def test_a_resnets_image_of_one_pixel_is_refused_only_where_it_is_normalised_by_
     assert ResNet18((1, 9, 3), 2, 2).norm == "instance"
     with pytest.raises(InvalidValueError, match="image: found 8 x 8, expected more than 8 rows"):
         ResNet18((8, 8, 3), 2, 2)
+    with pytest.raises(InvalidValueError, match="image: found 9 x 0, expected more than 0 rows"):
+        ResNet18((9, 0, 3), 2, 2, "none")
 
 
 def test_settings_leave_the_norm_to_the_network_or_say_it() -> None:

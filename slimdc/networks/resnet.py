@@ -92,7 +92,7 @@ class ResNet18:
             raise InvalidValueError(
                 "image",
                 f"{self.image[0]} x {self.image[1]}",
-                f"more than {least} rows or columns with norm={self.norm!r}",
+                f"more than {least} rows or columns, and none of 0, with norm={self.norm!r}",
             )
 
     def draw(self, rng: np.random.Generator) -> dict[str, Floats]:
