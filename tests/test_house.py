@@ -50,8 +50,8 @@ PUBLIC = {
     """,
     "slimdc.networks": """
         AlexNet ConvNet HEAD HEAD_BIAS LiteratureConvNet MLP NAMES NORMS Network Norm
-        Observing ResNet18 VGG11 build fresh keeps_statistics network_for observed
-        predict squared_error verified
+        Observing ResNet18 VGG11 build cross_entropy fresh keeps_statistics network_for
+        observed predict squared_error verified
     """,
     "slimdc.parameterization": """
         Description Factors Preprocessing SlimmableDataset reconstruct
@@ -61,7 +61,7 @@ PUBLIC = {
         row_independence
     """,
     "slimdc.settings": """
-        CONDENSE CondenseSettings EvaluationSettings PoolSettings SLIM Settings
+        CONDENSE CondenseSettings EvaluationSettings FREE FreeSettings PoolSettings SLIM Settings
         SlimSettings chosen
     """,
     "slimdc.storage": """
@@ -75,10 +75,13 @@ PUBLIC = {
         check_singular_solve
     """,
     "slimdc.training.algorithm": """
-        Algorithm Plan Schedule run
+        Algorithm run
     """,
     "slimdc.training.optimizers": """
-        Adam Array Lamb StepSize Tensors cosine
+        Adam Array Lamb Optimizer Sgd StepSize Tensors cosine moved
+    """,
+    "slimdc.training.plan": """
+        Plan Schedule
     """,
     "slimdc.training.strategies": """
         Constants Member NetworkSource Objective Pair Parameterization View
