@@ -20,8 +20,8 @@ LONGEST, MOST_ARGUMENTS = 300, 6
 # CHANGELOG.md.
 PUBLIC = {
     "slimdc": """
-        Certificate Evaluation Preprocessing SlimmableDataset TrainedNetwork __version__
-        certify condense datasets errors evaluate load save slim train_network
+        Certificate Chain Evaluation Preprocessing SlimmableDataset TrainedNetwork __version__
+        certify chain condense datasets errors evaluate load save slim train_network
     """,
     "slimdc.backend": """
         Alone Array Backend BackendFactory Compute Configured Differentiated ENTRY_POINTS
@@ -36,6 +36,9 @@ PUBLIC = {
     """,
     "slimdc.certificate": """
         Bound Certificate Condition Distance certify
+    """,
+    "slimdc.chains": """
+        Cell Chain chain
     """,
     "slimdc.datasets": """
         RealDataset Sample fashion_mnist mnist sample
