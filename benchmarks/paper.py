@@ -49,7 +49,7 @@ class Scale:
     sizes: dict[str, tuple[int, ...]]
     seeds: dict[str, dict[str, tuple[int, ...]]]
     condense: Callable[[str], dict[str, Any]]
-    slim: Callable[[str], dict[str, Any]]
+    slim: dict[str, Any]
     evaluate: dict[str, Any]
 
     def jobs(self) -> Iterator[Job]:
@@ -72,10 +72,6 @@ def _small_condense(method: str) -> dict[str, Any]:
     return {"steps": 600, "width": 32, "backend": "numpy"}
 
 
-def _small_slim(method: str) -> dict[str, Any]:
-    return {"steps": 400, "width": 32, "backend": "numpy"}
-
-
 SCALES = {
     "small": Scale(
         sizes={
@@ -92,7 +88,7 @@ SCALES = {
             },
         },
         condense=_small_condense,
-        slim=_small_slim,
+        slim={"steps": 400, "width": 32, "backend": "numpy"},
         evaluate={
             "settings": EvaluationSettings(rate=1e-3, warm_up=20, width=32),
             "steps": 150,
@@ -138,7 +134,7 @@ def run(job: Job, scale: Scale, folder: Path) -> None:
         slim_by=slim_by,
         seed=job.seed,
         condense=scale.condense(job.method),
-        slim=scale.slim(job.method),
+        slim=scale.slim,
         evaluate=scale.evaluate,
         report=lambda line: print(f"{job.name}: {line}", flush=True),
     )

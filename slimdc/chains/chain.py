@@ -176,7 +176,6 @@ def chain(
     begin = None if start is None else open_set(start, "start")
     configuration = {
         "method": method,
-        "slim by": ways,
         "sizes": sizes,
         "seed": seed,
         "data": digest_of(x, y) if begin is None else digest_of(*begin.host_factors()),
