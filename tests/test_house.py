@@ -38,14 +38,14 @@ PUBLIC = {
         Bound Certificate Condition Distance certify
     """,
     "slimdc.chains": """
-        Cell Chain chain
+        Cell Chain chain table
     """,
     "slimdc.datasets": """
         RealDataset Sample fashion_mnist mnist sample
     """,
     "slimdc.errors": """
-        FileError InvalidTypeError InvalidValueError MissingBackendError NumericalError
-        SlimdcError SlimdcWarning
+        FileError InvalidTypeError InvalidValueError MissingBackendError MissingLibraryError
+        NumericalError SlimdcError SlimdcWarning
     """,
     "slimdc.losses": """
         Form Weights first_order head_gradient infinity_order orthogonality
@@ -57,6 +57,9 @@ PUBLIC = {
     """,
     "slimdc.parameterization": """
         Description Factors Preprocessing SlimmableDataset reconstruct
+    """,
+    "slimdc.pictures": """
+        accuracies components convergence samples save_picture sensitivity spectrum
     """,
     "slimdc.regression": """
         Components full_row_rank linear_solution loss_gradient orthonormality_defect

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from slimdc._checks import whole_number
+from slimdc._checks import shown, whole_number
 from slimdc._inputs import Openable, open_set
 from slimdc.chains.arguments import (
     descending,
@@ -20,9 +20,9 @@ from slimdc.chains.arguments import (
     slimming_ways,
     where,
 )
-from slimdc.chains.journal import Journal
+from slimdc.chains.journal import Journal, read
 from slimdc.condensing import condense as condensed
-from slimdc.errors import InvalidValueError
+from slimdc.errors import FileError, InvalidValueError
 from slimdc.evaluation import evaluate as evaluated
 from slimdc.methods.registry import condensing, slimming
 from slimdc.parameterization import SlimmableDataset
@@ -76,6 +76,23 @@ class Chain:
 
     method: str
     cells: tuple[Cell, ...]
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """The ways in which its sets were made, in the order of the cells."""
+        return tuple(dict.fromkeys(cell.way for cell in self.cells))
+
+    @classmethod
+    def read(cls, results: str | Path) -> Chain:
+        """Read the finished cells of a folder of results.
+
+        Raises
+        ------
+        FileError
+            If there is no such folder, or it holds something else.
+        """
+        configuration, cells = read(results)
+        return cls(str(configuration.get("method")), tuple(map(_cell, cells.values())))
 
     def accuracy(self, way: str, k: int) -> float | None:
         """Give the mean accuracy of a cell in percent; None where there is none."""
@@ -186,9 +203,16 @@ def chain(
     jobs = list(_jobs(method, ways, sizes, begin))
     for job in jobs:
         work.fill(job, report)
-    found = (journal.cells[job.name] for job in jobs)
-    cells = (Cell(c["way"], c["k"], tuple(c["accuracies"]), c["bytes"]) for c in found)
-    return Chain(method, tuple(cells))
+    return Chain(method, tuple(_cell(journal.cells[job.name]) for job in jobs))
+
+
+def _cell(kept: Mapping[str, Any]) -> Cell:
+    """Read a cell as a journal keeps it."""
+    try:
+        accuracies = tuple(float(x) for x in kept["accuracies"])
+        return Cell(str(kept["way"]), int(kept["k"]), accuracies, int(kept["bytes"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileError("results", f"a cell {shown(kept)}", "a cell of a chain") from error
 
 
 @dataclass(frozen=True)
