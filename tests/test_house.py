@@ -52,8 +52,9 @@ PUBLIC = {
         performance_matching ridge_solution skewness training_loss weighted_sum
     """,
     "slimdc.networks": """
-        ConvNet HEAD HEAD_BIAS MLP NORMS Network Norm Observing build cross_entropy fresh
-        keeps_statistics network_for observed predict squared_error verified
+        AlexNet ConvNet HEAD HEAD_BIAS LiteratureConvNet MLP NAMES NORMS Network Norm
+        Observing ResNet18 VGG11 build cross_entropy fresh keeps_statistics network_for
+        observed predict squared_error verified
     """,
     "slimdc.parameterization": """
         Description Factors Preprocessing SlimmableDataset reconstruct

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from slimdc._checks import one_of
-from slimdc.networks.normalization import NORMS, Norm
-from slimdc.settings.fields import check_counts, check_positive
+from slimdc.networks.normalization import Norm
+from slimdc.settings.fields import check_counts, check_norm, check_positive
 
 __all__ = ["EvaluationSettings"]
 
@@ -40,9 +39,9 @@ class EvaluationSettings:
     batch: int = 500
     width: int = 32
     depth: int = 3
-    norm: Norm = "none"
+    norm: Norm | None = None
 
     def __post_init__(self) -> None:
         check_counts(self, warm_up=0, batch=1, width=1, depth=1)
         check_positive(self, "rate", "rate_floor")
-        one_of("norm", self.norm, NORMS)
+        check_norm(self.norm)
