@@ -69,7 +69,7 @@ THREE, ONE = (0, 1, 2), (0,)
 def _small_condense(method: str) -> dict[str, Any]:
     if method == "random":
         return {}
-    return {"steps": 600, "width": 32, "backend": "numpy"}
+    return {"steps": 400, "width": 32, "backend": "numpy"}
 
 
 SCALES = {
@@ -88,11 +88,11 @@ SCALES = {
             },
         },
         condense=_small_condense,
-        slim={"steps": 400, "width": 32, "backend": "numpy"},
+        slim={"steps": 200, "width": 32, "backend": "numpy"},
         evaluate={
             "settings": EvaluationSettings(rate=1e-3, warm_up=20, width=32),
             "steps": 150,
-            "repeats": 5,
+            "repeats": 3,
             "backend": "numpy",
         },
     ),
