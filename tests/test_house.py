@@ -20,8 +20,8 @@ LONGEST, MOST_ARGUMENTS = 300, 6
 # CHANGELOG.md.
 PUBLIC = {
     "slimdc": """
-        Certificate Evaluation Preprocessing SlimmableDataset TrainedNetwork __version__
-        certify condense datasets errors evaluate load save slim train_network
+        Certificate Chain Evaluation Preprocessing SlimmableDataset TrainedNetwork __version__
+        certify chain condense datasets errors evaluate load save slim train_network
     """,
     "slimdc.backend": """
         Alone Array Backend BackendFactory Compute Configured Differentiated ENTRY_POINTS
@@ -37,12 +37,15 @@ PUBLIC = {
     "slimdc.certificate": """
         Bound Certificate Condition Distance certify
     """,
+    "slimdc.chains": """
+        Cell Chain chain table
+    """,
     "slimdc.datasets": """
         RealDataset Sample fashion_mnist mnist sample
     """,
     "slimdc.errors": """
-        FileError InvalidTypeError InvalidValueError MissingBackendError NumericalError
-        SlimdcError SlimdcWarning
+        FileError InvalidTypeError InvalidValueError MissingBackendError MissingLibraryError
+        NumericalError SlimdcError SlimdcWarning
     """,
     "slimdc.losses": """
         Form Weights first_order head_gradient infinity_order orthogonality
@@ -55,6 +58,9 @@ PUBLIC = {
     """,
     "slimdc.parameterization": """
         Description Factors Preprocessing SlimmableDataset reconstruct
+    """,
+    "slimdc.pictures": """
+        accuracies components convergence samples save_picture sensitivity spectrum
     """,
     "slimdc.regression": """
         Components full_row_rank linear_solution loss_gradient orthonormality_defect
