@@ -23,7 +23,7 @@ from array_api_compat import array_namespace
 from slimdc._checks import MOST, non_negative, one_of, shown, whole_number
 from slimdc.backend import Array, Compute, Tensors
 from slimdc.errors import InvalidTypeError, InvalidValueError
-from slimdc.training.sampling import composed, identity_map, neighbours, sampled
+from slimdc.training.sampling import composed, identity_map, neighbours, require_fitting, sampled
 from slimdc.training.transformations import MAPS, MASKS, draw_mixing
 
 __all__ = ["DSA", "Augmentation", "Drawn", "Mode", "augmented", "mixed", "placed"]
@@ -144,8 +144,7 @@ class Augmentation:
             If the count is no int of at least 1.
         """
         count = whole_number("count", count, at_least=1, at_most=MOST)
-        size, names = (image_shape[0], image_shape[1]), self._chosen(rng)
-        ones = np.ones((count, 1, 1, 1))
+        size, names, ones = image_shape[:2], self._chosen(rng), np.ones((count, 1, 1, 1))
         drawn: Drawn = {"brightness": 0.0 * ones, "saturation": ones, "contrast": ones}
         if "color" in names:
             ranges = {
@@ -155,15 +154,15 @@ class Augmentation:
             }
             drawn = {name: rng.uniform(*ranges[name], ones.shape) for name in ranges}
         maps = [
-            transformation(getattr(self, name), rng, size, count)
-            for name, transformation in MAPS.items()
+            draw(getattr(self, name), rng, size, count)
+            for name, draw in MAPS.items()
             if name in names
         ]
         plane = functools.reduce(composed, maps, identity_map(count))
         drawn["indices"], drawn["weights"] = neighbours(plane, size)
         masks = [
-            transformation(getattr(self, name), rng, size, count)
-            for name, transformation in MASKS.items()
+            draw(getattr(self, name), rng, size, count)
+            for name, draw in MASKS.items()
             if name in names
         ]
         drawn["mask"] = functools.reduce(np.multiply, masks, np.ones((count, *size, 1)))
@@ -204,12 +203,13 @@ def augmented(x: Array, drawn: Tensors | Drawn) -> Array:
     >>> bool((augmented(x, drawn) == x).all())
     True
     """
-    xp = array_namespace(x)
+    xp, places = array_namespace(x), (drawn["indices"], drawn["weights"])
+    require_fitting(x, *places)
     x = x + drawn["brightness"]
     # Written so that a factor of 1 leaves every bit.
     for name, axes in (("saturation", (3,)), ("contrast", (1, 2, 3))):
         x = x * drawn[name] + xp.mean(x, axis=axes, keepdims=True) * (1.0 - drawn[name])
-    return sampled(x, drawn["indices"], drawn["weights"]) * drawn["mask"]
+    return sampled(x, *places) * drawn["mask"]
 
 
 def mixed(x: Array, y: Array, drawn: Tensors | Drawn) -> tuple[Array, Array]:
@@ -272,8 +272,7 @@ def placed(drawn: Drawn, compute: Compute) -> Tensors:
 
 
 _KNOWN = ("color", *MAPS, *MASKS)
-# Beyond any use, and far from where float32 ends.
-_FAR = 1e6
+_FAR = 1e6  # beyond any use, and far from where float32 ends
 
 
 def _names(field: str, value: object) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ differentiable in the images, which lie on any backend.
 from __future__ import annotations
 
 import itertools
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from array_api_compat import array_namespace
 from slimdc.backend import Array
 from slimdc.errors import InvalidValueError
 
-__all__ = ["PlaneMap", "composed", "identity_map", "neighbours", "sampled"]
+__all__ = ["PlaneMap", "composed", "identity_map", "neighbours", "require_fitting", "sampled"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -131,18 +130,34 @@ def sampled(x: Array, indices: Array, weights: Array) -> Array:
     >>> sampled(x, *neighbours(right, (1, 3))).ravel().tolist()
     [1.5, 2.5, 1.5]
     """
+    require_fitting(x, indices, weights)
     xp, (n, h, w, channels) = array_namespace(x), x.shape
-    count = indices.shape[0]
-    if count not in (1, n) or math.prod(weights.shape) != count * 4 * h * w:
-        raise InvalidValueError(
-            "drawn",
-            f"places for {count} images with weights of shape {tuple(weights.shape)}",
-            f"those for {n} images of {h} x {w}, or for one such image",
-        )
     flat = xp.reshape(indices, (-1,))
-    if count == 1:
+    if indices.shape[0] == 1:
         corners = xp.take(xp.reshape(x, (n, h * w, channels)), flat, axis=1)
     else:
         corners = xp.take(xp.reshape(x, (n * h * w, channels)), flat, axis=0)
     corners = xp.reshape(corners, (n, 4, h * w, channels))
     return xp.reshape(xp.sum(corners * weights, axis=1), (n, h, w, channels))
+
+
+def require_fitting(x: Array, indices: Array, weights: Array) -> None:
+    """Refuse places for another number of images, or for images of another size.
+
+    Raises
+    ------
+    InvalidValueError
+        As it says.
+
+    Examples
+    --------
+    >>> require_fitting(np.zeros((5, 1, 2, 3)), *neighbours(identity_map(1), (1, 2)))
+    """
+    n, h, w, _ = x.shape
+    count = indices.shape[0]
+    if count not in (1, n) or tuple(weights.shape) != (count, 4, h * w, 1):
+        raise InvalidValueError(
+            "drawn",
+            f"places for {count} images with weights of shape {tuple(weights.shape)}",
+            f"those for {n} images of {h} x {w}, or for one such image",
+        )
