@@ -6,20 +6,20 @@ Exit codes: 0 done, 1 an error that is told in one line, 2 wrong usage, 130 inte
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import sys
 import warnings
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slimdc import __version__
+from slimdc._streams import open_streams
 from slimdc.errors import FileError, InvalidValueError, SlimdcError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     >>> main(["certify", "missing.safetensors", "missing.safetensors"])
     1
     """
-    with _open_streams(), warnings.catch_warnings():
+    with open_streams(), warnings.catch_warnings():
         options = _parser().parse_args(arguments)
         warnings.showwarning = _show_warning
         try:
@@ -72,28 +72,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _tell(f"interrupted{resume}")
             return _INTERRUPTED
     return 0
-
-
-@contextmanager
-def _open_streams() -> Iterator[None]:
-    """Stand in for standard streams that are closed, and print any character on the others."""
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            # Or the next file to be opened would get this number, and what is meant for the user.
-            os.open(os.devnull, os.O_RDWR)
-    with ExitStack() as stack:
-        nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
-        if sys.stdout is None:
-            stack.enter_context(redirect_stdout(nowhere))
-        if sys.stderr is None:
-            stack.enter_context(redirect_stderr(nowhere))
-        for stream in (sys.stdout, sys.stderr):
-            # Certificates hold mathematical signs; a terminal that lacks one must not end this.
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")
-        yield
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -121,12 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     slim.add_argument("out", type=Path, metavar="OUT", help="where to write the smaller one")
     slim.add_argument("-k", type=int, required=True, help="components per class to keep")
     slim.add_argument("--steps", type=int, help="training steps; 0 is learning-free (default: 500)")
-    slim.add_argument("--backend", default="numpy", help="see `slimdc backends` (default: numpy)")
-    slim.add_argument("--device", help="where it computes, such as cuda:0 (default: its own)")
-    slim.add_argument(
-        "--width", type=int, help="filters of the networks' first layer (default: 32)"
-    )
-    slim.add_argument("--seed", type=int, default=0)
+    _add_training(slim)
     slim.add_argument(
         "--checkpoint", type=Path, metavar="PATH", help="write progress there, resume if present"
     )
@@ -148,19 +121,34 @@ def _parser() -> argparse.ArgumentParser:
         help="real test images (default: fashion-mnist); sample: 1,000 of them, in the package",
     )
     evaluate.add_argument("--root", type=Path, metavar="DIR", help="folder of the data's files")
-    evaluate.add_argument("--repeats", type=int, default=5, help="networks (default: 5)")
-    evaluate.add_argument("--steps", type=int, help="training steps of each network")
-    evaluate.add_argument("--backend", default="numpy", help="(default: numpy)")
-    evaluate.add_argument("--device", help="where it computes, such as cuda:0 (default: its own)")
     evaluate.add_argument(
-        "--width", type=int, help="filters of the networks' first layer (default: 32)"
+        "--protocol",
+        default="quick",
+        help="how networks are trained: quick, frepo, vico, idc, ddranking or ddranking-soft "
+        "(default: quick, a minute on two cores for a small set)",
     )
-    evaluate.add_argument("--seed", type=int, default=0)
+    evaluate.add_argument("--repeats", type=int, help="networks (default: the protocol's)")
+    evaluate.add_argument("--steps", type=int, help="training steps of each network")
+    _add_training(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
     backends = commands.add_parser("backends", help="what can train here, and how to get the rest")
     backends.set_defaults(run=_backends)
     return parser
+
+
+def _add_training(command: argparse.ArgumentParser) -> None:
+    """Add what every command that trains networks takes."""
+    command.add_argument(
+        "--backend", default="numpy", help="see `slimdc backends` (default: numpy)"
+    )
+    command.add_argument("--device", help="where it computes, such as cuda:0 (default: its own)")
+    command.add_argument(
+        "--width",
+        type=int,
+        help="filters of the networks' first layer (default: 32 or the protocol's)",
+    )
+    command.add_argument("--seed", type=int, default=0)
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -201,6 +189,7 @@ def _certify(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     import slimdc
+    from slimdc.training.progress import watched
 
     data = slimdc.load(options.set)
     x_test, y_test = _test_images(options.data, options.root)
@@ -208,13 +197,14 @@ def _evaluate(options: argparse.Namespace) -> None:
         data,
         x_test,
         y_test,
+        protocol=options.protocol,
         repeats=options.repeats,
         steps=options.steps,
         backend=options.backend,
         device=options.device,
         width=options.width,
         seed=options.seed,
-        progress=_progress(),
+        progress=_progress() if watched() else _tell_accuracies,
     )
     print(f"{result} on {len(y_test):,} real test images")
 
@@ -275,6 +265,12 @@ def _progress() -> Callable[[int, int, dict[str, float]], None] | None:
         print(f"\r{count:,} of {steps:,}", end=end, file=sys.stderr, flush=True)
 
     return count_steps
+
+
+def _tell_accuracies(count: int, steps: int, terms: dict[str, float]) -> None:
+    """Say in a log how far an evaluation is: a line at the end of each network."""
+    if "accuracy" in terms:
+        _tell(f"{count:,} of {steps:,} steps, the last network {terms['accuracy']:.2f} %")
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

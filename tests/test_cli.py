@@ -80,13 +80,25 @@ def test_evaluate_on_files(images: Path, tmp_path: Path, capsys) -> None:
     arguments = ["evaluate", images, "--data", "fashion-mnist", "--root", tmp_path]
     arguments += ["--repeats", 2, "--steps", 2, "--width", 2]
     assert cli.main([str(a) for a in arguments]) == 0
-    assert "(2 networks, 2 steps) on 10 real test images" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "(2 networks, 2 steps) on 10 real test images" in printed.out
+    # A log is told of each network; a terminal has a bar or a count.
+    said = [line.split(", ")[0] for line in printed.err.splitlines()]
+    assert said == ["slimdc: 2 of 4 steps", "slimdc: 4 of 4 steps"]
 
 
 def test_evaluate_on_the_sample(images: Path, capsys) -> None:
     arguments = ["--data", "sample", "--repeats", "1", "--steps", "1", "--width", "1"]
     assert cli.main(["evaluate", str(images), *arguments]) == 0
     assert "on 1,000 real test images" in capsys.readouterr().out
+
+
+def test_evaluate_takes_a_protocol(images: Path, capsys) -> None:
+    arguments = ["evaluate", str(images), "--data", "sample", "--width", "1", "--steps", "1"]
+    assert cli.main([*arguments, "--protocol", "idc"]) == 0
+    assert "(3 networks, 1 steps) on 1,000 real test images" in capsys.readouterr().out
+    assert cli.main([*arguments, "--protocol", "slow"]) == 1
+    assert error_line(capsys).startswith("slimdc: error: protocol: found 'slow', expected")
 
 
 def test_backends_lists_numpy_as_usable(capsys) -> None:
