@@ -143,9 +143,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument(
         "--data",
-        choices=("fashion-mnist", "mnist", "sample"),
         default="fashion-mnist",
-        help="real test images (default: fashion-mnist); sample: 1,000 of them, in the package",
+        metavar="NAME|FOLDER",
+        help="real test images: cifar10, cifar100, fashion-mnist (the default), mnist, the path of "
+        "their files or of a folder of images, or sample: 1,000 images in the package",
     )
     evaluate.add_argument("--root", type=Path, metavar="DIR", help="folder of the data's files")
     evaluate.add_argument("--repeats", type=int, default=5, help="networks (default: 5)")
@@ -226,11 +227,12 @@ def _test_images(name: str, root: Path | None) -> tuple[NDArray[np.uint8], NDArr
         raise InvalidValueError("--root", str(root), "none: the sample is in the package")
     if name == "sample":
         return datasets.sample()[1:]
-    read = datasets.mnist if name == "mnist" else datasets.fashion_mnist
     try:
-        real = read(None if root is None else root.expanduser())
+        real = datasets.read(name, None if root is None else root.expanduser())
     except RuntimeError as error:  # no such user
         raise FileError("--root", f"{root} ({error})", "a folder") from error
+    if not len(real.x_test):
+        raise FileError("--data", f"{name} without test images", "a folder with train/ and test/")
     return real.x_test, real.y_test
 
 

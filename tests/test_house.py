@@ -38,11 +38,11 @@ PUBLIC = {
         Bound Certificate Condition Distance certify
     """,
     "slimdc.datasets": """
-        RealDataset Sample fashion_mnist mnist sample
+        RealDataset Sample cifar10 cifar100 fashion_mnist image_folder mnist read sample
     """,
     "slimdc.errors": """
-        FileError InvalidTypeError InvalidValueError MissingBackendError NumericalError
-        SlimdcError SlimdcWarning
+        FileError InvalidTypeError InvalidValueError MissingBackendError MissingLibraryError
+        NumericalError SlimdcError SlimdcWarning
     """,
     "slimdc.losses": """
         Form Weights first_order head_gradient infinity_order orthogonality

@@ -81,6 +81,10 @@ QUICK: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "backend.resolve": (backend.resolve, {"backend": "auto", "array": X, "device": None}),
     "fashion_mnist": (datasets.fashion_mnist, {"root": "no such folder"}),
     "mnist": (datasets.mnist, {"root": "no such folder"}),
+    "cifar10": (datasets.cifar10, {"root": "no such folder"}),
+    "cifar100": (datasets.cifar100, {"root": "no such folder"}),
+    "image_folder": (datasets.image_folder, {"root": "no such folder", "size": 4}),
+    "read": (datasets.read, {"data": "no such folder", "root": None}),
     "certify": (slimdc.certify, {"before": DATA, "after": DATA.truncate(1), "w": None, "eta": 1}),
     "load": (slimdc.load, {"path": "no such file", "like": None}),
 }
