@@ -55,6 +55,9 @@ PUBLIC = {
     "slimdc.parameterization": """
         Description Factors Preprocessing SlimmableDataset reconstruct
     """,
+    "slimdc.parameterization.preprocessing": """
+        FLOATS ImageNorm Preprocessing Standardisation Whitening checked chosen in_space
+    """,
     "slimdc.regression": """
         Components full_row_rank linear_solution loss_gradient orthonormality_defect
         row_independence
