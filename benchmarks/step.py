@@ -105,6 +105,7 @@ def trainer_on(ops: Any, setting: Setting) -> Any:
     """Begin to slim drawn images on a backend."""
     from slimdc import SlimmableDataset
     from slimdc.backend import Compute
+    from slimdc.methods.method import Task
     from slimdc.methods.parameter_matching import slimming_plan
     from slimdc.settings import PoolSettings, SlimSettings
     from slimdc.slimming import matched
@@ -116,7 +117,8 @@ def trainer_on(ops: Any, setting: Setting) -> Any:
     after = after if same else matched(after)
     settings = SlimSettings(steps=10_000, pool=PoolSettings(width=setting.width))
     compute, rng = Compute(ops, "float32"), np.random.default_rng(0)
-    plan = slimming_plan(before, after, "auto", settings, compute, rng)
+    task = Task.slimming(before, after.components[0], "auto", settings, rng, lambda: compute)
+    plan = slimming_plan(after, task)
     return Algorithm(plan, [plan.networks(plan.rng)])
 
 

@@ -4,7 +4,7 @@
 
 Three ways to a set of 2 components per class are given growing numbers of steps, each a whole run
 with its own schedule, and every result trains the same networks: ``slim`` from a condensed set S of
-10 alone; performance matching (Eq. 1) with S, soft labels and all, in the place of real data; and
+10 alone; performance matching (FRePo) with S, soft labels and all, in the place of real data; and
 condensing anew from the real data. Rounds take one run of each way in turn, so that a busy machine
 slows all alike; the time of a run is that of its training. The peers' best is the highest mean
 accuracy among their runs, which favours them; for slimming the first run that reaches it counts.
@@ -26,13 +26,7 @@ from pathlib import Path
 import numpy as np
 
 import slimdc
-from slimdc import backend
-from slimdc.backend import Compute
 from slimdc.datasets import RealDataset, fashion_mnist
-from slimdc.methods.parameter_matching import condensing_plan
-from slimdc.settings import CondenseSettings, PoolSettings
-from slimdc.training.algorithm import run
-from slimdc.training.monitor import Monitor
 
 KEPT = 2
 SLIM_STEPS = (0, 10, 25, 50, 100, 250, 500)
@@ -84,30 +78,14 @@ def ways_to_two(
         return slimdc.slim(whole, KEPT, steps=steps, **options)
 
     def matched(steps: int) -> slimdc.SlimmableDataset:
-        return performance_matching_alone(whole, steps, args)
+        options = {"seed": args.seed, "width": args.width, "progress": False}
+        return slimdc.slim(whole, KEPT, method="frepo", steps=steps, **options)
 
     def anew(steps: int) -> slimdc.SlimmableDataset:
         options = {"seed": args.seed, "width": args.width, "progress": False}
         return slimdc.condense(real.x_train, real.y_train, KEPT, steps=steps, **options)
 
     return {"slim": slim, "matching": matched, "anew": anew}
-
-
-def performance_matching_alone(
-    whole: slimdc.SlimmableDataset, steps: int, args: argparse.Namespace
-) -> slimdc.SlimmableDataset:
-    """Condense S, as if it were the real data, to 2 samples per class that start as its own."""
-    rng = np.random.default_rng(args.seed)
-    x, y = whole.arrays()
-    first = np.concatenate([10 * c + rng.choice(10, KEPT, replace=False) for c in range(10)])
-    start = slimdc.SlimmableDataset.from_arrays(
-        x[first], y[first], preprocessing=whole.preprocessing, layout=whole.layout
-    )
-    settings = CondenseSettings(steps=steps, batch=len(x), pool=PoolSettings(width=args.width))
-    images = x if whole.layout == "channels_last" else np.moveaxis(x, 1, -1)
-    compute = Compute(backend.get("numpy"), "float32")
-    plan = condensing_plan(start, (images, y), "auto", settings, compute, rng)
-    return run(plan, Monitor(False, None, None, 20), str, "matching")
 
 
 def one(way: Way, steps: int, real: RealDataset, args: argparse.Namespace) -> dict[str, object]:

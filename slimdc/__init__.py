@@ -16,6 +16,7 @@ Examples
 
 from slimdc import datasets, errors
 from slimdc.certificate import Certificate, certify
+from slimdc.chains import Chain, chain
 from slimdc.condensing import condense
 from slimdc.evaluation import Evaluation, evaluate
 from slimdc.learning import TrainedNetwork, train_network
@@ -26,12 +27,14 @@ from slimdc.storage import load, save
 
 __all__ = [
     "Certificate",
+    "Chain",
     "Evaluation",
     "Preprocessing",
     "SlimmableDataset",
     "TrainedNetwork",
     "__version__",
     "certify",
+    "chain",
     "condense",
     "datasets",
     "errors",

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import math
-import warnings
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from slimdc._array import as_array, like
-from slimdc._checks import shown, truth, whole_number
+from slimdc._array import as_array, dtype_name, like
+from slimdc._checks import truth, whole_number
 from slimdc._inputs import open_real
 from slimdc.backend import Backend, Compute
-from slimdc.errors import InvalidValueError, SlimdcWarning
-from slimdc.methods.parameter_matching import condensing_plan
+from slimdc.methods.method import Material, Task
+from slimdc.methods.registry import condensing
 from slimdc.networks import Network
 from slimdc.parameterization import Preprocessing, SlimmableDataset
-from slimdc.parameterization.labels import centred_one_hot
+from slimdc.parameterization.labels import label_rows
 from slimdc.parameterization.layout import check_layout, sample_shape
 from slimdc.parameterization.preprocessing import chosen as chosen_preprocessing
 from slimdc.parameterization.preprocessing import in_space
-from slimdc.settings import CONDENSE, CondenseSettings, chosen
+from slimdc.settings import Settings, chosen
 from slimdc.training.algorithm import run
 from slimdc.training.identity import identity
 from slimdc.training.monitor import Monitor, Terms
@@ -36,6 +35,7 @@ def condense(
     y: Any,
     ipc: int,
     *,
+    method: str = "parameter-matching",
     backend: str | Backend = "auto",
     device: str | None = None,
     dtype: str | None = None,
@@ -43,7 +43,7 @@ def condense(
     seed: int = 0,
     network: str | Network = "auto",
     width: int | None = None,
-    preset: str | CondenseSettings = "default",
+    preset: str | Settings = "default",
     preprocessing: str | Preprocessing | None = None,
     preprocessed: bool = False,
     layout: str | None = None,
@@ -67,6 +67,8 @@ def condense(
         Their classes (n,), integers from 0.
     ipc : int
         Samples, and components, per class of the set.
+    method : str
+        How: the paper's by default, or another of `slimdc.methods`.
     backend : str or Backend
         Name of the backend that computes, or a backend; ``"auto"`` takes the one of ``x``.
     device, dtype
@@ -77,8 +79,8 @@ def condense(
         Seed of every random draw.
     network, width
         As for `slimdc.slim`.
-    preset : {"default", "paper"} or CondenseSettings
-        All other settings.
+    preset : {"default", "paper"} or settings
+        All other settings: `slimdc.settings.CondenseSettings`, or those of the method.
     preprocessing : {"standardise", "zca", "none"} or Preprocessing, optional
         Brings samples into the space in which the set lives, and is recorded with it. By default
         they are standardised by the mean and deviation of each channel; "zca" whitens them as
@@ -126,7 +128,8 @@ def condense(
     >>> condense(x, y, 4, steps=10, width=16)
     SlimmableDataset(classes=3, components=4, samples=12, shape=(8,), dtype=float64)
     """
-    settings = chosen(CONDENSE, preset, CondenseSettings, steps=steps, width=width)
+    way = condensing(method)
+    settings = chosen(way.presets, preset, steps=steps, width=width)
     monitor = Monitor(progress, history, checkpoint, checkpoint_interval)
     ipc = whole_number("ipc", ipc, at_least=1)
     source = as_array(x, "x")
@@ -139,42 +142,17 @@ def condense(
     preprocessing = chosen_preprocessing(preprocessing, raw, layout, preprocessed)
     real = raw if preprocessed else in_space(raw, layout, preprocessing)
     rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
-    start = _start(real, classes, ipc, rng, preprocessing, layout)
-    start = start.with_factors(*(like(v, source) for v in start.factors))
-    if settings.steps == 0:
+    rows, classes = label_rows(classes, len(classes))
+    material = Material(real, rows, classes, layout, preprocessing, dtype_name(real))
+    place = partial(Compute.chosen, like(real[:1], source), backend, device, dtype)
+    task = Task(material, None, ipc, source, network, settings, rng, place)
+    start = way.start(task)
+    if way.plan is None or settings.steps == 0:
         return start
-    compute = Compute.chosen(start.u, backend, device, dtype)
-    settings = replace(settings, ridge=compute.safe_ridge(settings.ridge))
-    rows = centred_one_hot(classes, start.label_entries)
-    plan = condensing_plan(start, (real, rows), network, settings, compute, rng)
+    plan = way.plan(start, task)
 
     def digest() -> str:
-        told = ("condense", ipc, seed, settings, real, classes)
-        return identity(compute, plan.network, start, *told)
+        told = ("condense", method, ipc, seed, settings, real, classes)
+        return identity(plan.compute, plan.network, start, *told)
 
     return run(plan, monitor, digest, f"condense to {ipc}")
-
-
-def _start(
-    x: np.ndarray,
-    classes: np.ndarray,
-    ipc: int,
-    rng: np.random.Generator,
-    preprocessing: Preprocessing,
-    layout: str,
-) -> SlimmableDataset:
-    """Take random real samples as the set: all of a class that has fewer than ``ipc``."""
-    members = [np.flatnonzero(classes == c) for c in np.unique(classes)]
-    sizes = [m.size for m in members]
-    if ipc > max(sizes):
-        raise InvalidValueError(
-            "ipc", shown(ipc), f"at most {max(sizes)}, the largest class's size"
-        )
-    if ipc > min(sizes):
-        warnings.warn(
-            f"ipc is {ipc}: classes of fewer samples give them all", SlimdcWarning, stacklevel=3
-        )
-    drawn = np.concatenate([rng.choice(m, min(ipc, m.size), replace=False) for m in members])
-    return SlimmableDataset.from_arrays(
-        x[drawn], classes[drawn], layout=layout, preprocessing=preprocessing
-    )

@@ -60,7 +60,7 @@ class MissingBackendError(SlimdcError, ImportError):
 
 
 class MissingLibraryError(SlimdcError, ImportError):
-    """A library that is no backend is not installed; the message names the remedy."""
+    """An optional library is not installed; the message names the command that installs it."""
 
 
 class NumericalError(SlimdcError, ArithmeticError):

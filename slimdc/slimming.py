@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -12,10 +13,11 @@ from slimdc._array import like
 from slimdc._checks import one_of, whole_number
 from slimdc._inputs import Openable, open_set
 from slimdc.backend import Backend, Compute, resolve
-from slimdc.methods.parameter_matching import slimming_plan
+from slimdc.methods.method import Task
+from slimdc.methods.registry import slimming
 from slimdc.networks import Network
 from slimdc.parameterization import SlimmableDataset
-from slimdc.settings import SLIM, SlimSettings, chosen
+from slimdc.settings import Settings, chosen
 from slimdc.training.algorithm import run
 from slimdc.training.identity import identity
 from slimdc.training.monitor import Monitor, Terms
@@ -28,6 +30,7 @@ def slim(
     data: Openable,
     k: int,
     *,
+    method: str = "parameter-matching",
     backend: str | Backend = "auto",
     device: str | None = None,
     dtype: str | None = None,
@@ -35,7 +38,7 @@ def slim(
     seed: int = 0,
     network: str | Network = "auto",
     width: int | None = None,
-    preset: str | SlimSettings = "default",
+    preset: str | Settings = "default",
     samples: Literal["keep", "match"] = "keep",
     progress: Progress = None,
     history: list[Terms] | None = None,
@@ -56,6 +59,9 @@ def slim(
     k : int
         Components to keep per class, at least 1. A class that holds fewer keeps them all, with a
         warning.
+    method : str
+        How: the paper's by default, or another of `slimdc.methods`. Most others train k samples of
+        each class for what they train real data for, with the set in the place of real data.
     backend : str or Backend
         Name of the backend that computes, or one that `slimdc.backend.get` made with options of
         its own; ``"auto"`` takes the one of the arrays.
@@ -69,12 +75,13 @@ def slim(
         class loses a component there is nothing to train.
     seed : int
         Seed of every random draw. One seed means the same networks on every backend.
-    network : {"auto", "convnet", "mlp"} or Network
-        The pool's architecture: the ConvNet for images, the MLP for flat vectors.
+    network : str or Network
+        The pool's architecture, by name as for `slimdc.networks.build`; ``"auto"`` is the ConvNet
+        for images and the MLP for flat vectors.
     width : int, optional
         Width of the networks; the preset's where None.
-    preset : {"default", "paper"} or SlimSettings
-        All other settings.
+    preset : {"default", "paper"} or settings
+        All other settings: `slimdc.settings.SlimSettings`, or those of the method.
     samples : {"keep", "match"}
         ``"match"`` leaves each class as many samples as components, U = I: the rows of ΣV. They
         lie far from the data at first, so that this needs training.
@@ -127,26 +134,29 @@ def slim(
     (3, 3)
     """
     before = open_set(data)
+    way = slimming(method)
     rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
     monitor = Monitor(progress, history, checkpoint, checkpoint_interval)
-    settings = chosen(SLIM, preset, SlimSettings, steps=steps, width=width)
-    after = before.truncate(k)  # Algorithm 1, line 1
+    settings = chosen(way.presets, preset, steps=steps, width=width)
+    place = partial(Compute.chosen, before.u, backend, device, dtype)
+    count = whole_number("k", k, at_least=1)
+    task = Task.slimming(before, count, network, settings, rng, place)
+    after = way.start(task)
     one_of("samples", samples, ("keep", "match"))
     if samples == "match":
         after = matched(after)
     lossless = samples == "keep" and after.components == before.components
-    if settings.steps == 0 or lossless:
+    if way.plan is None or settings.steps == 0 or lossless:
         if not isinstance(backend, str) or backend != "auto" or device is not None:
             resolve(backend, before.u, device)
         return after
-    compute = Compute.chosen(before.u, backend, device, dtype)
-    settings = replace(settings, ridge=compute.safe_ridge(settings.ridge))
-    plan = slimming_plan(before, after, network, settings, compute, rng)
+    plan = way.plan(after, task)
 
     def digest() -> str:
-        return identity(compute, plan.network, before, "slim", int(k), samples, seed, settings)
+        told = ("slim", method, count, samples, seed, settings)
+        return identity(plan.compute, plan.network, before, *told)
 
-    return run(plan, monitor, digest, f"slim to {k}")
+    return run(plan, monitor, digest, f"slim to {count}")
 
 
 def matched(data: SlimmableDataset) -> SlimmableDataset:

@@ -21,6 +21,7 @@ import slimdc
 from slimdc import backend, cli, testing
 from slimdc.backend import Backend, Compute, Tensors, value_and_grad
 from slimdc.errors import InvalidValueError, MissingBackendError, NumericalError
+from slimdc.methods.method import Task
 from slimdc.methods.parameter_matching import slimming_plan
 from slimdc.networks import Norm
 from slimdc.settings import PoolSettings, SlimSettings
@@ -160,8 +161,8 @@ def trainer_of(ops: Backend, norm: Norm = "none", classes: tuple[int, ...] = (3,
     after = before.truncate(2)
     pool = PoolSettings(size=2, lifetime=3, width=4, depth=2, norm=norm)
     settings = SlimSettings(steps=9, pool=pool)
-    compute = Compute(ops, "float32")
-    plan = slimming_plan(before, after, "auto", settings, compute, np.random.default_rng(0))
+    compute, rng = Compute(ops, "float32"), np.random.default_rng(0)
+    plan = slimming_plan(after, Task.slimming(before, 2, "auto", settings, rng, lambda: compute))
     return Algorithm(plan, [plan.networks(plan.rng)])
 
 

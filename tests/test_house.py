@@ -20,8 +20,8 @@ LONGEST, MOST_ARGUMENTS = 300, 6
 # CHANGELOG.md.
 PUBLIC = {
     "slimdc": """
-        Certificate Evaluation Preprocessing SlimmableDataset TrainedNetwork __version__
-        certify condense datasets errors evaluate load save slim train_network
+        Certificate Chain Evaluation Preprocessing SlimmableDataset TrainedNetwork __version__
+        certify chain condense datasets errors evaluate load save slim train_network
     """,
     "slimdc.backend": """
         Alone Array Backend BackendFactory Compute Configured Differentiated ENTRY_POINTS
@@ -37,6 +37,9 @@ PUBLIC = {
     "slimdc.certificate": """
         Bound Certificate Condition Distance certify
     """,
+    "slimdc.chains": """
+        Cell Chain chain table
+    """,
     "slimdc.datasets": """
         RealDataset Sample cifar10 cifar100 fashion_mnist image_folder mnist read sample
     """,
@@ -49,8 +52,9 @@ PUBLIC = {
         performance_matching ridge_solution skewness training_loss weighted_sum
     """,
     "slimdc.networks": """
-        ConvNet HEAD HEAD_BIAS MLP NORMS Network Norm Observing build fresh
-        keeps_statistics network_for observed predict squared_error verified
+        AlexNet ConvNet HEAD HEAD_BIAS LiteratureConvNet MLP NAMES NORMS Network Norm
+        Observing ResNet18 VGG11 build cross_entropy fresh keeps_statistics network_for
+        observed predict squared_error verified
     """,
     "slimdc.parameterization": """
         Description Factors Preprocessing SlimmableDataset reconstruct
@@ -58,12 +62,15 @@ PUBLIC = {
     "slimdc.parameterization.preprocessing": """
         FLOATS ImageNorm Preprocessing Standardisation Whitening checked chosen in_space
     """,
+    "slimdc.pictures": """
+        accuracies components convergence samples save_picture sensitivity spectrum
+    """,
     "slimdc.regression": """
         Components full_row_rank linear_solution loss_gradient orthonormality_defect
         row_independence
     """,
     "slimdc.settings": """
-        CONDENSE CondenseSettings EvaluationSettings PoolSettings SLIM Settings
+        CONDENSE CondenseSettings EvaluationSettings FREE FreeSettings PoolSettings SLIM Settings
         SlimSettings chosen
     """,
     "slimdc.storage": """
@@ -77,10 +84,13 @@ PUBLIC = {
         check_singular_solve
     """,
     "slimdc.training.algorithm": """
-        Algorithm Plan Schedule run
+        Algorithm run
     """,
     "slimdc.training.optimizers": """
-        Adam Array Lamb StepSize Tensors cosine
+        Adam Array Lamb Optimizer Sgd StepSize Tensors cosine moved
+    """,
+    "slimdc.training.plan": """
+        Plan Schedule
     """,
     "slimdc.training.strategies": """
         Constants Member NetworkSource Objective Pair Parameterization View

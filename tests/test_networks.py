@@ -105,7 +105,7 @@ def test_backends_draw_the_same_bits(dtype: str) -> None:
     network = ConvNet((8, 8, 1), 3, width=4, depth=2)
     pools = [
         NetworkPool(
-            network, Compute(backend.get(name), dtype), np.random.default_rng(5), PoolSettings(3)
+            network, Compute(backend.get(name), dtype), np.random.default_rng(5), PoolSettings(3), 9
         )
         for name in ("numpy", "torch")
     ]
@@ -115,7 +115,7 @@ def test_backends_draw_the_same_bits(dtype: str) -> None:
         assert x.dtype == states[1][of].dtype
         assert x.tobytes() == states[1][of].tobytes()
     for _ in range(20):
-        first, second = (np.asarray(pool.draw(9)[0][HEAD]) for pool in pools)
+        first, second = (np.asarray(pool.draw({})[0][HEAD]) for pool in pools)
         assert first.tobytes() == second.tobytes()
 
 

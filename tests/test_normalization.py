@@ -15,6 +15,7 @@ import slimdc
 from slimdc import backend, learning
 from slimdc.backend import Backend, Compute, value_and_grad
 from slimdc.errors import InvalidValueError
+from slimdc.methods.method import Task
 from slimdc.methods.parameter_matching import slimming_plan
 from slimdc.networks import (
     MLP,
@@ -172,14 +173,9 @@ def settings_of(norm: Norm, steps: int = 4) -> SlimSettings:
 def trainer_of(ops: Backend, settings: SlimSettings) -> Algorithm:
     data = images()
     network = ConvNet((8, 8, 1), 3, settings.pool.width, settings.pool.depth, settings.pool.norm)
-    plan = slimming_plan(
-        data,
-        data.truncate(2),
-        network,
-        replace(settings, steps=9),
-        Compute(ops, "float64"),
-        np.random.default_rng(0),
-    )
+    compute, rng = Compute(ops, "float64"), np.random.default_rng(0)
+    task = Task.slimming(data, 2, network, replace(settings, steps=9), rng, lambda: compute)
+    plan = slimming_plan(data.truncate(2), task)
     return Algorithm(plan, [plan.networks(plan.rng)])
 
 

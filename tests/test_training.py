@@ -14,6 +14,7 @@ from differences import relative
 import slimdc
 from slimdc.backend import Array, Compute
 from slimdc.losses import Weights
+from slimdc.methods.method import Task
 from slimdc.methods.parameter_matching import slimming_plan
 from slimdc.networks import HEAD, HEAD_BIAS, ConvNet
 from slimdc.networks.normalization import Norm
@@ -56,7 +57,8 @@ def trainer_of(
 ) -> Algorithm:
     settings = SlimSettings(steps=9, pool=replace(settings_of(), batch=batch))
     compute, rng = Compute(ops, "float64"), np.random.default_rng(0)
-    plan = slimming_plan(data, data.truncate(2), network, settings, compute, rng)
+    task = Task.slimming(data, 2, network, settings, rng, lambda: compute)
+    plan = slimming_plan(data.truncate(2), task)
     return Algorithm(plan, [plan.networks(plan.rng)])
 
 

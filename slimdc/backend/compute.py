@@ -137,7 +137,7 @@ class Compute:
             f"ridge: found {ridge:g}, expected at least {FLOAT32_RIDGE:g} where "
             f"{self.backend.name} has no float64; {FLOAT32_RIDGE:g} is used",
             SlimdcWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
         return FLOAT32_RIDGE
 

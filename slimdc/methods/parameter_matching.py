@@ -6,11 +6,9 @@ that can be slimmed (Eq. 1 with Eqs. 11 and 12).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from slimdc.backend import Array, Backend, Compute, Tensors
+from slimdc.backend import Array, Backend, Tensors
 from slimdc.losses import (
     first_order,
     infinity_order,
@@ -19,90 +17,78 @@ from slimdc.losses import (
     skewness,
     weighted_sum,
 )
+from slimdc.methods.batches import RealBatches
+from slimdc.methods.method import Method, Task, Way, random_rows
 from slimdc.networks import HEAD, Network, network_for
 from slimdc.parameterization import SlimmableDataset
-from slimdc.parameterization.factors import FactorParameterization, network_input, samples_on
+from slimdc.parameterization.factors import FactorParameterization, samples_on
 from slimdc.parameterization.units import Units
-from slimdc.settings import CondenseSettings, SlimSettings
-from slimdc.training.algorithm import Plan, Schedule
+from slimdc.settings import CONDENSE, FREE, SLIM, CondenseSettings, SlimSettings
+from slimdc.training.plan import Plan, Schedule
 from slimdc.training.sources import NetworkPool
-from slimdc.training.strategies import Pair, View
+from slimdc.training.strategies import Objective, Pair, View
 
-__all__ = ["RealMatching", "SetMatching", "condensing_plan", "slimming_plan"]
+__all__ = ["METHODS", "RealMatching", "SetMatching", "condensing_plan", "slimming_plan"]
 
 
-def slimming_plan(
-    before: SlimmableDataset,
-    after: SlimmableDataset,
-    network: str | Network,
-    settings: SlimSettings,
-    compute: Compute,
-    rng: np.random.Generator,
-) -> Plan:
+def truncated(task: Task) -> SlimmableDataset:
+    """Keep the most significant components (Algorithm 1, line 1)."""
+    return task.whole.truncate(task.count)
+
+
+def slimming_plan(start: SlimmableDataset, task: Task) -> Plan:
     """Plan the training of a truncated set for Eq. 13.
 
     Parameters
     ----------
-    before, after : SlimmableDataset
-        The set before slimming, and its truncation.
-    network : str or Network
-        The architecture, as for `slimdc.networks.build`.
-    settings : SlimSettings
-        Steps, weights and pool.
-    compute : Compute
-        Where.
-    rng : numpy.random.Generator
-        Source of every draw.
+    start : SlimmableDataset
+        The truncation.
+    task : Task
+        The set before it, and `SlimSettings`.
     """
+    compute, before = task.compute, task.whole
+    settings = replace(task.settings, ridge=compute.safe_ridge(task.settings.ridge))
     units = Units.of(before)
-    factors = FactorParameterization(after, compute, units)
+    factors = FactorParameterization(start, compute, units)
     with compute.session():
         target = samples_on(compute, before, units)
-        architecture = network_for(network, before, settings.pool, compute)
-    return Plan(
-        parameterization=factors,
-        objective=SetMatching(target, factors, settings),
-        network=architecture,
-        networks=lambda own: NetworkPool(architecture, compute, own, settings.pool),
-        schedule=Schedule(settings.steps, settings.rate, settings.rate_floor),
-        compute=compute,
-        rng=rng,
-    )
+    return _plan(task, factors, SetMatching(target, factors, settings), settings)
 
 
-def condensing_plan(
-    start: SlimmableDataset,
-    real: tuple[np.ndarray, np.ndarray],
-    network: str | Network,
-    settings: CondenseSettings,
-    compute: Compute,
-    rng: np.random.Generator,
-) -> Plan:
+def condensing_plan(start: SlimmableDataset, task: Task) -> Plan:
     """Plan the training of a set for Eq. 1 on real data.
 
     Parameters
     ----------
     start : SlimmableDataset
         Where it starts.
-    real : pair of numpy.ndarray
-        Real samples in the space of the set, and their label rows.
-    network, settings, compute, rng
-        As for `slimming_plan`.
+    task : Task
+        Real data, and `CondenseSettings`.
     """
-    units = Units.of(start)
-    factors = FactorParameterization(start, compute, units)
-    x, y = units.samples(real[0]), units.labels(real[1])
-    pair = x.astype(compute.dtype), y.astype(compute.dtype)
+    compute = task.compute
+    settings = replace(task.settings, ridge=compute.safe_ridge(task.settings.ridge))
+    factors = FactorParameterization(start, compute, Units.of(start))
+    batches = RealBatches.of(task, start, factors.units, settings.batch)
+    return _plan(task, factors, RealMatching(batches, factors, settings), settings)
+
+
+def _plan(
+    task: Task,
+    factors: FactorParameterization,
+    objective: Objective,
+    settings: SlimSettings | CondenseSettings,
+) -> Plan:
+    compute = task.compute
     with compute.session():
-        architecture = network_for(network, start, settings.pool, compute)
+        network = network_for(task.network, factors.start_set, settings.pool, compute)
     return Plan(
         parameterization=factors,
-        objective=RealMatching(*pair, factors, rng, settings),
-        network=architecture,
-        networks=lambda own: NetworkPool(architecture, compute, own, settings.pool),
+        objective=objective,
+        network=network,
+        networks=lambda rng: NetworkPool(network, compute, rng, settings.pool, factors.count),
         schedule=Schedule(settings.steps, settings.rate, settings.rate_floor),
         compute=compute,
-        rng=rng,
+        rng=task.rng,
     )
 
 
@@ -153,28 +139,21 @@ class RealMatching:
 
     Parameters
     ----------
-    x, y : numpy.ndarray
-        Real samples in the space and units of the set, and their label rows.
+    batches : RealBatches
+        What is drawn for a step.
     factors : FactorParameterization
         What is trained.
-    rng : numpy.random.Generator
-        Draws the batches.
     settings : CondenseSettings
-        Batch, weights and ridge.
+        Weights and ridge.
     """
 
-    x: np.ndarray
-    y: np.ndarray
+    batches: RealBatches
     factors: FactorParameterization
-    rng: np.random.Generator
     settings: CondenseSettings
 
     def batch(self) -> Pair:
         """Draw a batch of real samples."""
-        enter = self.factors.compute.backend.asarray
-        drawn = self.rng.integers(self.x.shape[0], size=self.settings.batch)
-        x = network_input(enter(self.x[drawn]), self.factors.start_set.description)
-        return x, enter(self.y[drawn])
+        return self.batches.draw()
 
     def target(self, backend: Backend, network: Network, parameters: Tensors, batch: Pair) -> Pair:
         """Embed a batch."""
@@ -185,9 +164,26 @@ class RealMatching:
         """Return the loss and its three parts, unweighted."""
         s, pair = self.settings, (view.features, view.y)
         bases = self.factors.bases(view.tensors)
+        size = target[1].shape[0]
         parts = {
-            "performance": performance_matching(*target, *pair, s.ridge) / s.batch,
+            "performance": performance_matching(*target, *pair, s.ridge) / size,
             "skew": skewness(view.tensors["s"]),
             "ortho": orthogonality(*bases, centred=s.centred),
         }
         return parts["performance"] + parts["skew"] * s.skew + parts["ortho"] * s.ortho, parts
+
+
+METHODS = (
+    Method(
+        "parameter-matching",
+        "Liu, Ye, Yu and Wang, Slimmable Dataset Condensation, CVPR 2023",
+        condense=Way(random_rows, condensing_plan, CONDENSE),
+        slim=Way(truncated, slimming_plan, SLIM),
+    ),
+    Method(
+        "truncate",
+        "Liu, Ye, Yu and Wang, Slimmable Dataset Condensation, CVPR 2023, Proposition 1",
+        condense=None,
+        slim=Way(truncated, None, FREE),
+    ),
+)

@@ -20,6 +20,7 @@ __all__ = [
     "HEAD_BIAS",
     "Network",
     "Observing",
+    "cross_entropy",
     "fresh",
     "keeps_statistics",
     "observed",
@@ -86,6 +87,18 @@ def squared_error(parameters: Tensors, features: Array, y: Array) -> Array:
     """Half the squared error of the head on features, summed over label entries, their mean."""
     error = predict(parameters, features) - y
     return array_namespace(error).sum(error * error) * (0.5 / error.shape[0])
+
+
+def cross_entropy(parameters: Tensors, features: Array, y: Array) -> Array:
+    """Cross-entropy of the softmax of the head on features, mean over samples.
+
+    Rows of y are probabilities (n, c): one-hot for classes.
+    """
+    scores = predict(parameters, features)
+    xp = array_namespace(scores)
+    largest = xp.max(scores, axis=1, keepdims=True)
+    total = xp.log(xp.sum(xp.exp(scores - largest), axis=1, keepdims=True)) + largest
+    return xp.sum((total - scores) * y) * (1.0 / scores.shape[0])
 
 
 def observed(

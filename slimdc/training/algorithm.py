@@ -9,7 +9,7 @@ line   what                                                 where
 2      initialise the network pool                          `Algorithm.__init__`
 3      compute the set before, X_s and Y_s                  ``Objective.batch``
 4      for i = 1 … T                                        `Algorithm.steps`
-5      compute X'_s and Y'_s                                `Algorithm._losses`
+5      compute X'_s and Y'_s                                `Algorithm._view`
 6      draw a network θ from the pool                       `Algorithm.step`
 7      embed X_s and X'_s                                   `Algorithm._local_step`
 8      step of gradient descent with Eq. 13                 `Algorithm._global_step`
@@ -24,88 +24,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 from array_api_compat import array_namespace
 
-from slimdc.backend import Array, Compute, Groups, Ranks, Tensors, ranks_of
+from slimdc.backend import Array, Groups, Ranks, Tensors, ranks_of
 from slimdc.errors import NumericalError
-from slimdc.networks import Network, keeps_statistics, squared_error
+from slimdc.networks import keeps_statistics
 from slimdc.parameterization import SlimmableDataset
 from slimdc.training.monitor import Monitor, Terms
-from slimdc.training.network_steps import own_loss, own_step
-from slimdc.training.optimizers import Lamb, StepSize, cosine
-from slimdc.training.strategies import (
-    Constants,
-    Member,
-    NetworkSource,
-    Objective,
-    Parameterization,
-    View,
-)
+from slimdc.training.network_steps import Learning
+from slimdc.training.optimizers import StepSize
+from slimdc.training.plan import Plan
+from slimdc.training.strategies import Constants, Member, NetworkSource, View
 
-__all__ = ["Algorithm", "Plan", "Schedule", "run"]
+__all__ = ["Algorithm", "run"]
 
 # The same on all ranks: what is trained, its moments, what it is to match, and the step's size.
 Shared: TypeAlias = tuple[Tensors, Tensors, Constants, StepSize]
 
 REPORT_INTERVAL = 10
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How far tensors move: LAMB's rate, falling by a cosine to a fraction of it.
-
-    Parameters
-    ----------
-    steps : int
-        T, the number of steps.
-    rate : float
-        The rate at the start.
-    floor : float
-        Fraction of it at the end.
-    """
-
-    steps: int
-    rate: float
-    floor: float
-
-    def __call__(self, count: int) -> float:
-        """Return the rate of step ``count``, from 1."""
-        return self.rate * cosine(count, self.steps, floor=self.floor)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run does: its three strategies, how far, where, and by which random numbers.
-
-    Parameters
-    ----------
-    parameterization : Parameterization
-        What is trained.
-    objective : Objective
-        What for.
-    network : Network
-        The architecture of the networks that it is trained in.
-    networks : callable
-        Makes the source of networks of a rank from its random numbers.
-    schedule : Schedule
-        Number and size of the steps.
-    compute : Compute
-        Where.
-    rng : numpy.random.Generator
-        Source of every draw.
-    """
-
-    parameterization: Parameterization
-    objective: Objective
-    network: Network
-    networks: Callable[[np.random.Generator], NetworkSource]
-    schedule: Schedule
-    compute: Compute
-    rng: np.random.Generator
 
 
 def run(plan: Plan, monitor: Monitor, digest: Callable[[], str], title: str) -> SlimmableDataset:
@@ -165,10 +105,13 @@ class Algorithm:
         self._plan = plan
         self._sources = sources
         self._network = plan.network
-        self._lamb = Lamb()
-        self._moments = self._lamb.start(self.tensors)
+        self._optimizer = plan.schedule.optimizer
+        self._moments = self._optimizer.start(self.tensors)
         backend = plan.compute.backend
-        self._gradients = backend.differentiate(self._losses)
+        self._gradients = backend.differentiate(self._loss)
+        learning = self._learning = sources[0].learning
+        if learning is not None:
+            self._gradients_of_both = backend.differentiate(partial(self._losses, learning))
         self._step = ranks_of(backend).step(self._local_step, self._global_step)
 
     def steps(self) -> Iterator[list[Terms]]:
@@ -188,8 +131,8 @@ class Algorithm:
     def step(self) -> Tensors:
         """Take one step (lines 5 to 12) and return the parts of the loss."""
         self.count += 1
-        size = self._lamb.step_size(self.count, self._plan.schedule(self.count))
-        members = [source.draw(self._plan.parameterization.count) for source in self._sources]
+        size = self._optimizer.step_size(self.count, self._plan.schedule(self.count))
+        members = [source.draw(self.tensors) for source in self._sources]
         shared = (self.tensors, self._moments, self._plan.objective.batch(), size)
         (self.tensors, self._moments, terms), kept = self._step(shared, members)
         for source, network in zip(self._sources, kept, strict=True):
@@ -229,13 +172,18 @@ class Algorithm:
         parameters, moments, drawn, step_size = member
         backend, network = self._plan.compute.backend, self._network
         target = self._plan.objective.target(backend, network, parameters, batch)
-        _, extras, gradients = self._gradients(
+        if self._learning is None or step_size is None:
+            _, terms, gradients = self._gradients({"factors": tensors}, parameters, target)
+            return (gradients["factors"], terms), (parameters, moments)
+        _, extras, gradients = self._gradients_of_both(
             {"factors": tensors, "network": parameters}, target, drawn
         )
         kept = network.statistics if keeps_statistics(network) else ()
         terms = {name: value for name, value in extras.items() if name not in kept}
         statistics = {name: extras[name] for name in kept}
-        learned = own_step(parameters, moments, gradients["network"], statistics, step_size)
+        learned = self._learning.step(
+            parameters, moments, gradients["network"], statistics, step_size
+        )
         return (gradients["factors"], terms), learned
 
     def _global_step(
@@ -245,25 +193,40 @@ class Algorithm:
         tensors, moments, _, size = shared
         gradients, terms = averages
         held = self._plan.parameterization
-        step, moments = self._lamb.step(tensors, held.tangent(tensors, gradients), moments, size)
-        # A step that LAMB has scaled is no longer tangent.
+        direction = held.tangent(tensors, gradients)
+        step, moments = self._optimizer.step(tensors, direction, moments, size)
+        # A step that an optimiser has scaled is no longer tangent.
         return held.move(tensors, held.tangent(tensors, step)), moments, terms
 
+    def _loss(
+        self, variables: Groups, parameters: Tensors, target: Constants
+    ) -> tuple[Tensors, Tensors]:
+        """Compute the tensors' loss in a network that does not learn from them."""
+        view = self._view(variables["factors"], parameters)
+        loss, terms = self._plan.objective.loss(view, target)
+        return {"factors": loss}, terms
+
     def _losses(
-        self, variables: Groups, target: Constants, drawn: Array | None
+        self, learning: Learning, variables: Groups, target: Constants, drawn: Array | None
     ) -> tuple[Tensors, Tensors]:
         """Compute the tensors' loss and the network's own, on one embedding where they share it."""
-        tensors, parameters = variables["factors"], variables["network"]
+        parameters = variables["network"]
         backend, network = self._plan.compute.backend, self._network
-        x, y = self._plan.parameterization.samples(tensors)
-        view = View(backend, network, parameters, tensors, x, y)
+        view = self._view(variables["factors"], parameters)
+        x, y = view.x, view.y
         loss, terms = self._plan.objective.loss(view, target)
         if drawn is None and not keeps_statistics(network):
-            return {"factors": loss, "network": squared_error(parameters, view.features, y)}, terms
+            error = learning.loss(parameters, view.features, y)
+            return {"factors": loss, "network": error}, terms
         if drawn is not None:
             x, y = (array_namespace(v).take(v, drawn, axis=0) for v in (x, y))
-        error, statistics = own_loss(network, backend, parameters, x, y)
+        error, statistics = learning.losses(network, backend, parameters, (x, y))
         return {"factors": loss, "network": error}, terms | statistics
+
+    def _view(self, tensors: Tensors, parameters: Tensors) -> View:
+        """Show the set that the tensors stand for, in a network (line 5)."""
+        x, y = self._plan.parameterization.samples(tensors)
+        return View(self._plan.compute.backend, self._network, parameters, tensors, x, y)
 
 
 def _generators(ranks: Ranks, rng: np.random.Generator) -> list[np.random.Generator]:

@@ -9,12 +9,12 @@ from typing import TypeAlias
 import numpy as np
 from array_api_compat import array_namespace
 
-from slimdc.backend import Array, Compute, Groups, Tensors
+from slimdc.backend import Compute, Tensors
 from slimdc.errors import NumericalError
 from slimdc.networks import Network
 from slimdc.settings import EvaluationSettings
-from slimdc.training.network_steps import ADAM, own_loss, own_step
-from slimdc.training.optimizers import StepSize, cosine
+from slimdc.training.network_steps import Learning, NetworkStep
+from slimdc.training.optimizers import cosine
 from slimdc.training.strategies import Pair
 
 __all__ = ["NetworkTraining"]
@@ -47,8 +47,7 @@ class NetworkTraining:
         self.steps = steps
         self._compute = compute
         self._settings = settings
-        self._gradients = compute.backend.differentiate(self._losses)
-        self._step = compute.backend.compile(self._whole_step)
+        self._step = NetworkStep(network, compute, Learning())
 
     def train(self, parameters: Tensors, pair: Pair, rng: np.random.Generator) -> Tensors:
         """Train a network from given parameters on samples and labels.
@@ -72,14 +71,15 @@ class NetworkTraining:
         NumericalError
             If the loss of the last step is not finite.
         """
-        moments = ADAM.start(parameters)
+        optimizer = self._step.learning.optimizer
+        moments = optimizer.start(parameters)
         xp, (x, y) = array_namespace(pair[0]), pair
         for count, drawn in enumerate(self._batches(x.shape[0], rng), start=1):
             part = pair
             if drawn is not None:
                 numbers = self._compute.backend.asarray(drawn)
                 part = (xp.take(x, numbers, axis=0), xp.take(y, numbers, axis=0))
-            size = ADAM.step_size(count, self._rate(count))
+            size = optimizer.step_size(count, self._rate(count))
             parameters, moments, value = self._step(parameters, moments, part, size)
         if not math.isfinite(float(self._compute.backend.to_numpy(value))):
             raise NumericalError(
@@ -103,15 +103,3 @@ class NetworkTraining:
         settings = self._settings
         warm_up = min(settings.warm_up, self.steps // 4)
         return settings.rate * cosine(count, self.steps, floor=settings.rate_floor, warm_up=warm_up)
-
-    def _losses(self, variables: Groups, x: Array, y: Array) -> tuple[Tensors, Tensors]:
-        backend, parameters = self._compute.backend, variables["network"]
-        error, statistics = own_loss(self.network, backend, parameters, x, y)
-        return {"network": error}, statistics
-
-    def _whole_step(
-        self, parameters: Tensors, moments: Tensors, pair: Pair, size: StepSize
-    ) -> tuple[Tensors, Tensors, Array]:
-        values, statistics, gradients = self._gradients({"network": parameters}, *pair)
-        learned = own_step(parameters, moments, gradients["network"], statistics, size)
-        return *learned, values["network"]

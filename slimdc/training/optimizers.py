@@ -1,4 +1,4 @@
-"""Adam, LAMB and their schedule: pure functions on arrays.
+"""Adam, LAMB, gradient descent with momentum, and their schedule: pure functions on arrays.
 
 Moments are one vector each, whatever the number of tensors: a step is a handful of operations,
 which matters where each is a kernel launch. Callers count the steps and ask for their size.
@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from array_api_compat import array_namespace
 
-__all__ = ["Adam", "Array", "Lamb", "StepSize", "Tensors", "cosine"]
+__all__ = ["Adam", "Array", "Lamb", "Optimizer", "Sgd", "StepSize", "Tensors", "cosine", "moved"]
 
 Array: TypeAlias = Any
 Tensors: TypeAlias = dict[str, Array]
@@ -35,9 +35,44 @@ class StepSize(NamedTuple):
     second: float
 
 
+class Optimizer(Protocol):
+    """What turns gradients into steps: moments that it keeps, and a pure function of both."""
+
+    def start(self, parameters: Tensors) -> Tensors:
+        """Make zero moments."""
+        ...
+
+    def step_size(self, count: int, rate: float) -> StepSize:
+        """Give the size of step ``count``, from 1."""
+        ...
+
+    def step(
+        self, parameters: Tensors, gradients: Tensors, state: Tensors, size: StepSize
+    ) -> tuple[Tensors, Tensors]:
+        """Return changes of the parameters, and the next moments."""
+        ...
+
+
+def moved(
+    optimizer: Optimizer, parameters: Tensors, gradients: Tensors, state: Tensors, size: StepSize
+) -> tuple[Tensors, Tensors]:
+    """Return parameters after a step of an optimiser, and its next moments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sgd, w = Sgd(), {"w": np.array([1.0])}
+    >>> size = sgd.step_size(1, 0.1)
+    >>> moved(sgd, w, {"w": np.array([4.0])}, sgd.start(w), size)[0]["w"]
+    array([0.6])
+    """
+    changes, state = optimizer.step(parameters, gradients, state, size)
+    return {name: x + changes[name] for name, x in parameters.items()}, state
+
+
 @dataclass(frozen=True)
 class Adam:
-    """Adam (Kingma and Ba, 2015), with bias correction.
+    """Adam (Kingma and Ba, 2015), with bias correction; with decay, AdamW (Loshchilov, 2019).
 
     Parameters
     ----------
@@ -45,6 +80,9 @@ class Adam:
         Decay of the first and the second moment.
     epsilon : float
         Added to the root of the second moment.
+    weight_decay : float
+        Fraction of the parameters, times the rate, that each step takes from them, beside the
+        gradient.
 
     Examples
     --------
@@ -59,16 +97,11 @@ class Adam:
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+    weight_decay: float = 0.0
 
     def start(self, parameters: Tensors) -> Tensors:
         """Make zero moments."""
-        some = next(iter(parameters.values()))
-        size = sum(math.prod(x.shape) for x in parameters.values())
-
-        def zeros() -> Array:
-            return array_namespace(some).zeros(size, dtype=some.dtype, device=some.device)
-
-        return {"m": zeros(), "v": zeros()}
+        return {"m": _zeros(parameters), "v": _zeros(parameters)}
 
     def step_size(self, count: int, rate: float) -> StepSize:
         """Give the size of step ``count``, from 1."""
@@ -83,14 +116,53 @@ class Adam:
         v = state["v"] * self.beta2 + (g * g) * (1.0 - self.beta2)
         root = array_namespace(v).sqrt(v * size.second)
         changes = m / (root + self.epsilon) * (-size.rate * size.first)
+        if self.weight_decay:
+            changes = changes - _joined(parameters, parameters) * (size.rate * self.weight_decay)
         return _parted(changes, parameters), {"m": m, "v": v}
 
-    def moved(
+
+@dataclass(frozen=True)
+class Sgd:
+    """Gradient descent with momentum and weight decay.
+
+    Parameters
+    ----------
+    momentum : float
+        Fraction of the last direction that is added to the gradient.
+    weight_decay : float
+        Fraction of the parameters that is added to their gradient.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sgd, w = Sgd(momentum=0.5), {"w": np.array([1.0])}
+    >>> size, g = sgd.step_size(1, 0.1), {"w": np.array([4.0])}
+    >>> first, state = sgd.step(w, g, sgd.start(w), size)
+    >>> second, state = sgd.step(w, g, state, size)
+    >>> first["w"].round(6), second["w"].round(6)
+    (array([-0.4]), array([-0.6]))
+    """
+
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+
+    def start(self, parameters: Tensors) -> Tensors:
+        """Make zero moments."""
+        return {"m": _zeros(parameters)}
+
+    def step_size(self, count: int, rate: float) -> StepSize:  # noqa: ARG002
+        """Give the size of any step."""
+        return StepSize(rate, 1.0, 1.0)
+
+    def step(
         self, parameters: Tensors, gradients: Tensors, state: Tensors, size: StepSize
     ) -> tuple[Tensors, Tensors]:
-        """Return parameters after a step, and the next moments."""
-        changes, state = self.step(parameters, gradients, state, size)
-        return {name: x + changes[name] for name, x in parameters.items()}, state
+        """Return changes, and the next moments."""
+        g = _joined(gradients, parameters)
+        if self.weight_decay:
+            g = g + _joined(parameters, parameters) * self.weight_decay
+        m = state["m"] * self.momentum + g
+        return _parted(m * -size.rate, parameters), {"m": m}
 
 
 @dataclass(frozen=True)
@@ -152,6 +224,13 @@ def cosine(count: int, steps: int, *, floor: float, warm_up: int = 0) -> float:
         return count / warm_up
     through = (count - warm_up) / max(1, steps - warm_up)
     return floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * through))
+
+
+def _zeros(parameters: Tensors) -> Array:
+    """Make a vector of zeros for each number of the parameters."""
+    some = next(iter(parameters.values()))
+    size = sum(math.prod(x.shape) for x in parameters.values())
+    return array_namespace(some).zeros(size, dtype=some.dtype, device=some.device)
 
 
 def _joined(tensors: Tensors, names: Iterable[str]) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from slimdc.backend import Array, Backend, Tensors
 from slimdc.networks import Network
 from slimdc.parameterization import SlimmableDataset
 from slimdc.training.optimizers import StepSize
+
+if TYPE_CHECKING:
+    from slimdc.training.network_steps import Learning
 
 Pair: TypeAlias = tuple[Array, Array]
 # Arrays in tuples and dicts, as `slimdc.backend.Backend.compile` takes them.
@@ -116,21 +119,26 @@ class Member(NamedTuple):
         Of the network, and of its own optimiser.
     drawn : array or None
         Numbers of the samples that the network itself learns from in this step; None for all.
-    step_size : StepSize
-        Of its own step.
+    step_size : StepSize or None
+        Of its own step; None where it takes none.
     """
 
     parameters: Tensors
     moments: Tensors
     drawn: Array | None
-    step_size: StepSize
+    step_size: StepSize | None
 
 
 class NetworkSource(Protocol):
     """Where the networks come from in which a set is compared."""
 
-    def draw(self, samples: int) -> Member:
-        """Draw the network of the next step, for a set of that many samples."""
+    @property
+    def learning(self) -> Learning | None:
+        """How a network learns in the step that it is drawn for; None where it does not."""
+        ...
+
+    def draw(self, tensors: Tensors) -> Member:
+        """Draw the network of the next step, for the tensors as they are before it."""
         ...
 
     def keep(self, parameters: Tensors, moments: Tensors) -> None:

@@ -1,0 +1,225 @@
+"""What a method of condensing or slimming is, and what it is given to do.
+
+A method is one file: its settings, its objective, and a `Method` that names it. What it is to match
+is called its material: real samples where it condenses, the samples of the set before where it
+slims. A method that knows samples and labels only does the same in both cases.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from slimdc._array import like
+from slimdc._checks import shown
+from slimdc.backend import Array, Compute
+from slimdc.errors import InvalidTypeError, InvalidValueError, SlimdcWarning
+from slimdc.networks import Network
+from slimdc.parameterization import Preprocessing, SlimmableDataset
+from slimdc.parameterization.description import Factors
+from slimdc.parameterization.reconstruction import rows
+from slimdc.training.plan import Plan
+
+__all__ = ["Material", "Method", "Task", "Way", "in_library", "random_rows"]
+
+Host = np.ndarray
+
+
+@dataclass(frozen=True)
+class Material:
+    """Samples that a set is to stand for: real ones, or those of the set before.
+
+    Parameters
+    ----------
+    x : numpy.ndarray, shape (n, ...)
+        Samples in the space of the set.
+    y : numpy.ndarray, shape (n, c)
+        Label rows.
+    classes : numpy.ndarray of int64, shape (n,)
+        The class of each sample.
+    layout : str
+        Where the channels are.
+    preprocessing : Preprocessing
+        What brought the samples into their space.
+    dtype : str
+        Dtype that samples and labels are given back in.
+    """
+
+    x: Host
+    y: Host
+    classes: Host
+    layout: str
+    preprocessing: Preprocessing
+    dtype: str
+
+    @classmethod
+    def of(cls, data: SlimmableDataset) -> Material:
+        """Take the samples of a set."""
+        known = data.description
+        x, y = rows(data.factors, known)
+        x = x.astype(data.factor_dtype).reshape(-1, *known.shape)
+        return cls(x, y, data.members, known.layout, known.preprocessing, known.dtype)
+
+    def members(self) -> list[Host]:
+        """Give the numbers of the samples of each class, in ascending order of classes."""
+        return [np.flatnonzero(self.classes == label) for label in np.unique(self.classes)]
+
+    def dataset(self, chosen: Host) -> SlimmableDataset:
+        """Make a set of some of the samples, on the host, in their dtype."""
+        made = SlimmableDataset.from_arrays(
+            self.x[chosen],
+            self.y[chosen].astype(np.float64),
+            members=self.classes[chosen],
+            layout=self.layout,
+            preprocessing=self.preprocessing,
+        )
+        factors = Factors(*(factor.astype(self.x.dtype) for factor in made.factors))
+        return SlimmableDataset(factors, replace(made.description, dtype=self.dtype))
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a method is asked for.
+
+    Parameters
+    ----------
+    material : Material
+        What the result is to stand for.
+    before : SlimmableDataset or None
+        The set that is slimmed; None where real data are condensed.
+    count : int
+        Components per class of the result: k, or the samples per class.
+    reference : array
+        One of the caller's arrays: the result is of its library and on its device.
+    network : str or Network
+        The architecture, as for `slimdc.networks.build`.
+    settings : object
+        The method's own.
+    rng : numpy.random.Generator
+        Source of every draw.
+    place : callable
+        Finds the backend, device and dtype that the caller asked for.
+    """
+
+    material: Material
+    before: SlimmableDataset | None
+    count: int
+    reference: Array
+    network: str | Network
+    settings: Any
+    rng: np.random.Generator
+    place: Callable[[], Compute]
+
+    @classmethod
+    def slimming(
+        cls,
+        before: SlimmableDataset,
+        count: int,
+        network: str | Network,
+        settings: Any,
+        rng: np.random.Generator,
+        place: Callable[[], Compute],
+    ) -> Task:
+        """Ask for a smaller set, given the set before alone."""
+        return cls(Material.of(before), before, count, before.u, network, settings, rng, place)
+
+    @cached_property
+    def compute(self) -> Compute:
+        """Where to compute; asked for only by what does, so that truncation needs no backend."""
+        return self.place()
+
+    @property
+    def whole(self) -> SlimmableDataset:
+        """The set that is slimmed.
+
+        Raises
+        ------
+        InvalidTypeError
+            If real data are condensed.
+        """
+        if self.before is None:
+            raise InvalidTypeError("before", "None", "a set: this way is one of slimming")
+        return self.before
+
+    @property
+    def argument(self) -> str:
+        """What callers call the count."""
+        return "ipc" if self.before is None else "k"
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a method condenses, or how it slims.
+
+    Parameters
+    ----------
+    start : callable
+        Makes the set that training starts from; the result itself where nothing is trained.
+    plan : callable or None
+        Plans its training; None for a learning-free method.
+    presets : mapping
+        Settings by name, ``"default"`` among them.
+    """
+
+    start: Callable[[Task], SlimmableDataset]
+    plan: Callable[[SlimmableDataset, Task], Plan] | None
+    presets: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method by name.
+
+    Parameters
+    ----------
+    name : str
+        What callers call it.
+    paper : str
+        Who made it known, where and when.
+    condense, slim : Way or None
+        How it makes a set of real data, and a smaller set of a set; None where it cannot.
+    """
+
+    name: str
+    paper: str
+    condense: Way | None
+    slim: Way | None
+
+
+def random_rows(task: Task) -> SlimmableDataset:
+    """Take random samples of each class: all of a class that has fewer than are asked for.
+
+    Raises
+    ------
+    InvalidValueError
+        If every class has fewer.
+
+    Warns
+    -----
+    SlimdcWarning
+        If some classes have fewer.
+    """
+    members = task.material.members()
+    sizes = [m.size for m in members]
+    if task.count > max(sizes):
+        raise InvalidValueError(
+            task.argument, shown(task.count), f"at most {max(sizes)}, the largest class's size"
+        )
+    if task.count > min(sizes):
+        warnings.warn(
+            f"{task.argument} is {task.count}: classes of fewer samples give them all",
+            SlimdcWarning,
+            stacklevel=3,
+        )
+    drawn = [task.rng.choice(m, min(task.count, m.size), replace=False) for m in members]
+    return in_library(task.material.dataset(np.concatenate(drawn)), task.reference)
+
+
+def in_library(data: SlimmableDataset, reference: Array) -> SlimmableDataset:
+    """Bring a set on the host to the library and the device of a caller's array."""
+    return data.with_factors(*(like(factor, reference) for factor in data.factors))

@@ -1,0 +1,135 @@
+"""Settings of the paper's method: slimming, and condensing real data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Self, get_args
+
+from slimdc._checks import non_negative, one_of, truth
+from slimdc.losses import Form, Weights
+from slimdc.settings.fields import check_counts, check_kind, check_positive, put
+from slimdc.settings.pool import PoolSettings
+
+__all__ = ["CONDENSE", "SLIM", "CondenseSettings", "SlimSettings"]
+
+
+@dataclass(frozen=True)
+class SlimSettings:
+    """Settings of learning-based slimming; the defaults end in minutes on two cores.
+
+    Parameters
+    ----------
+    steps : int
+        T, the number of training steps.
+    rate : float
+        LAMB's rate at the start: each factor moves by this fraction of its norm.
+    rate_floor : float
+        Fraction of the rate at which the cosine ends.
+    weights : Weights
+        The λs of Eq. 13.
+    form : {"relative", "printed"}
+        Form of Eqs. 6 and 7.
+    ridge : float
+        λ of the pseudo-inverse, relative to the kernel's mean diagonal.
+    centred : bool
+        True takes Eq. 12's label term on the c − 1 dimensions of labels that sum to zero.
+    pool : PoolSettings
+        The networks.
+
+    Examples
+    --------
+    >>> SLIM["paper"].steps
+    30000
+    """
+
+    steps: int = 500
+    rate: float = 1e-2
+    rate_floor: float = 0.1
+    weights: Weights = field(default_factory=Weights)
+    form: Form = "relative"
+    ridge: float = 1e-3
+    centred: bool = False
+    pool: PoolSettings = field(default_factory=PoolSettings)
+
+    def __post_init__(self) -> None:
+        check_counts(self, steps=0)
+        check_positive(self, "rate", "rate_floor", "ridge")
+        one_of("form", self.form, get_args(Form))
+        check_kind(self, weights=Weights, pool=PoolSettings)
+        put(self, "centred", truth("centred", self.centred))
+
+    def of_width(self, width: int) -> Self:
+        """Give the same settings with networks of another width."""
+        return replace(self, pool=replace(self.pool, width=width))
+
+
+@dataclass(frozen=True)
+class CondenseSettings:
+    """Settings of condensing real data.
+
+    Parameters
+    ----------
+    steps : int
+        Number of training steps.
+    batch : int
+        Real samples drawn for a step.
+    rate : float
+        LAMB's rate at the start.
+    rate_floor : float
+        Fraction of the rate at which the cosine ends.
+    skew, ortho : float
+        Weights of Eqs. 11 and 12 beside Eq. 1, which is averaged over the batch.
+    ridge : float
+        λ of the pseudo-inverse, relative to the kernel's mean diagonal.
+    centred : bool
+        True takes Eq. 12's label term on the c − 1 dimensions of labels that sum to zero.
+    pool : PoolSettings
+        The networks.
+
+    Examples
+    --------
+    >>> CONDENSE["paper"].batch
+    1024
+    """
+
+    steps: int = 1500
+    batch: int = 256
+    rate: float = 1e-2
+    rate_floor: float = 0.1
+    skew: float = 1e-2
+    ortho: float = 1e-4
+    ridge: float = 1e-3
+    centred: bool = False
+    pool: PoolSettings = field(default_factory=PoolSettings)
+
+    def __post_init__(self) -> None:
+        check_counts(self, steps=0, batch=1)
+        check_positive(self, "rate", "rate_floor", "ridge")
+        for name in ("skew", "ortho"):
+            put(self, name, non_negative(name, getattr(self, name)))
+        check_kind(self, pool=PoolSettings)
+        put(self, "centred", truth("centred", self.centred))
+
+    def of_width(self, width: int) -> Self:
+        """Give the same settings with networks of another width."""
+        return replace(self, pool=replace(self.pool, width=width))
+
+
+_PAPER_POOL = PoolSettings(width=128)
+
+SLIM: dict[str, SlimSettings] = {
+    "default": SlimSettings(),
+    "paper": SlimSettings(
+        steps=30_000,
+        rate=3e-4,
+        weights=Weights(first=1e-2, infinity=1.0, skew=1e-2, ortho=1e-4),
+        form="printed",
+        ridge=1e-6,
+        pool=_PAPER_POOL,
+    ),
+}
+
+CONDENSE: dict[str, CondenseSettings] = {
+    "default": CondenseSettings(),
+    "paper": CondenseSettings(steps=500_000, batch=1024, rate=3e-4, ridge=1e-6, pool=_PAPER_POOL),
+}
