@@ -62,7 +62,6 @@ class Scale:
                         yield Job(data, method, seeds[place])
 
 
-MATCHING = ("parameter-matching", "frepo")
 THREE, ONE = (0, 1, 2), (0,)
 
 
@@ -86,6 +85,8 @@ SCALES = {
                 "random": THREE,
                 "dm": THREE,
             },
+            "cifar10": dict.fromkeys(("parameter-matching", "frepo", "random", "dm"), ONE),
+            "cifar100": dict.fromkeys(("parameter-matching", "frepo", "random"), ONE),
         },
         condense=_small_condense,
         slim={"steps": 200, "width": 32, "backend": "numpy"},
@@ -142,7 +143,7 @@ def run(job: Job, scale: Scale, folder: Path) -> None:
 
 def load(data: str) -> datasets.RealDataset:
     """Read a data set from where `slimdc.datasets` looks for it."""
-    return {"fashion-mnist": datasets.fashion_mnist}[data]()
+    return datasets.read(data)
 
 
 def done(folder: Path) -> int:
