@@ -3,8 +3,9 @@
     python benchmarks/collapse.py small
 
 The set that ``paper.py`` condensed by FRePo at the largest size is slimmed by FRePo step by step,
-with the ridge of its authors, 1e-6, or ours of 1e-3, the kernel of Eq. 1 formed and solved in float32, as the
-paper's JAX does, or in float64. Results, cuts and several processes as in ``paper.py``.
+with the ridge of its authors, 1e-6, or ours, 1e-3; the kernel of Eq. 1 is formed and solved in
+float32, as in JAX by default, or in float64. Results, cuts and several processes as in
+``paper.py``.
 """
 
 from __future__ import annotations
