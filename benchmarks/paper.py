@@ -65,6 +65,10 @@ class Scale:
 THREE, ONE = (0, 1, 2), (0,)
 
 
+# What slims a method's sets: k real images are no chain, and ours is held against random rows too.
+SLIM_BY = {"random": (), "parameter-matching": ("parameter-matching", "truncate", "random")}
+
+
 def _small_condense(method: str) -> dict[str, Any]:
     if method == "random":
         return {}
@@ -123,7 +127,7 @@ def main() -> None:
 def run(job: Job, scale: Scale, folder: Path) -> None:
     """Fill the cells of a job that are missing."""
     real = load(job.data)
-    slim_by = {"random": ("random",), "frepo": ("frepo", "random")}.get(job.method)
+    slim_by = SLIM_BY.get(job.method, (job.method, "random"))
     slimdc.chain(
         real.x_train,
         real.y_train,
