@@ -19,6 +19,7 @@ from slimdc.errors import InvalidValueError, MissingBackendError, SlimdcWarning
 from slimdc.networks import ConvNet, squared_error
 from slimdc.networks.normalization import NORMS, Norm
 from slimdc.settings import CondenseSettings, EvaluationSettings, PoolSettings, SlimSettings
+from slimdc.training.augmentation import Augmentation
 from slimdc_backends.numpy import NumpyBackend
 
 THIRD_PARTY = Path(__file__).parent / "third_party"
@@ -163,7 +164,8 @@ def test_shared_code_makes_every_array_on_the_backends_device(norm: Norm) -> Non
     pair = rng.standard_normal((9, 4, 4)), np.array([0, 0, 0, 0, 0, 1, 1, 1, 1])
     networks = PoolSettings(size=1, lifetime=2, batch=5, width=2, depth=2, norm=norm)
     few = SlimSettings(steps=3, centred=True, pool=networks)
-    judged = EvaluationSettings(width=2, depth=2, batch=4, norm=norm)
+    mixing = Augmentation(mode="all", cutmix=1.0)
+    judged = EvaluationSettings(width=2, depth=2, batch=4, norm=norm, augmentation=mixing)
     runs = []
     for device in ("CPU_DEVICE", "device1"):
         ops = backend.get("thirdparty", device)
