@@ -23,7 +23,6 @@ from typing import Any
 import slimdc
 from slimdc import datasets
 from slimdc.chains.journal import read
-from slimdc.settings import EvaluationSettings
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -95,8 +94,7 @@ SCALES = {
         condense=_small_condense,
         slim={"steps": 200, "width": 32, "backend": "numpy"},
         evaluate={
-            "protocol": EvaluationSettings(rate=1e-3, warm_up=20, width=32),
-            "steps": 150,
+            "protocol": "quick",
             "repeats": 3,
             "backend": "numpy",
         },
