@@ -48,7 +48,7 @@ PUBLIC = {
         NumericalError SlimdcError SlimdcWarning
     """,
     "slimdc.losses": """
-        Form Weights first_order head_gradient infinity_order orthogonality
+        Form Weights first_order head_gradient infinity_order kernel_regression orthogonality
         performance_matching ridge_solution skewness training_loss weighted_sum
     """,
     "slimdc.networks": """
