@@ -1,4 +1,4 @@
-"""The command ``slimdc``: demo, slim, certify, evaluate, backends.
+"""The command ``slimdc``: demo, slim, certify, evaluate, methods, backends.
 
 Exit codes: 0 done, 1 an error that is told in one line, 2 wrong usage, 130 interrupted.
 """
@@ -123,9 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     slim.add_argument("--steps", type=int, help="training steps; 0 is learning-free (default: 500)")
     slim.add_argument("--backend", default="numpy", help="see `slimdc backends` (default: numpy)")
     slim.add_argument("--device", help="where it computes, such as cuda:0 (default: its own)")
-    slim.add_argument(
-        "--width", type=int, help="filters of the networks' first layer (default: 32)"
-    )
+    slim.add_argument("--width", type=int, help="filters of the first layer (default: 32)")
     slim.add_argument("--seed", type=int, default=0)
     slim.add_argument(
         "--checkpoint", type=Path, metavar="PATH", help="write progress there, resume if present"
@@ -152,11 +150,12 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--steps", type=int, help="training steps of each network")
     evaluate.add_argument("--backend", default="numpy", help="(default: numpy)")
     evaluate.add_argument("--device", help="where it computes, such as cuda:0 (default: its own)")
-    evaluate.add_argument(
-        "--width", type=int, help="filters of the networks' first layer (default: 32)"
-    )
+    evaluate.add_argument("--width", type=int, help="filters of the first layer (default: 32)")
     evaluate.add_argument("--seed", type=int, default=0)
     evaluate.set_defaults(run=_evaluate)
+
+    methods = commands.add_parser("methods", help="what condenses and what slims, by name")
+    methods.set_defaults(run=_methods)
 
     backends = commands.add_parser("backends", help="what can train here, and how to get the rest")
     backends.set_defaults(run=_backends)
@@ -232,6 +231,13 @@ def _test_images(name: str, root: Path | None) -> tuple[NDArray[np.uint8], NDArr
     except RuntimeError as error:  # no such user
         raise FileError("--root", f"{root} ({error})", "a folder") from error
     return real.x_test, real.y_test
+
+
+def _methods(_: argparse.Namespace) -> None:
+    from slimdc.methods import METHODS
+
+    for method in METHODS.values():
+        print(f"{method.name:<20} {' and '.join(method.does):<18} {method.paper}")
 
 
 def _backends(_: argparse.Namespace) -> None:

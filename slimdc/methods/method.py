@@ -25,7 +25,7 @@ from slimdc.parameterization.description import Factors
 from slimdc.parameterization.reconstruction import rows
 from slimdc.training.plan import Plan
 
-__all__ = ["Material", "Method", "Task", "Way", "in_library", "random_rows"]
+__all__ = ["Material", "Method", "Task", "Way", "in_library", "members_to_choose", "random_rows"]
 
 Host = np.ndarray
 
@@ -190,9 +190,33 @@ class Method:
     condense: Way | None
     slim: Way | None
 
+    @property
+    def does(self) -> tuple[str, ...]:
+        """What it can do, in words."""
+        ways = {"condense": self.condense, "slim": self.slim}
+        return tuple(verb for verb, way in ways.items() if way is not None)
+
 
 def random_rows(task: Task) -> SlimmableDataset:
     """Take random samples of each class: all of a class that has fewer than are asked for.
+
+    Raises
+    ------
+    InvalidValueError
+        If every class has fewer.
+
+    Warns
+    -----
+    SlimdcWarning
+        If some classes have fewer.
+    """
+    members = members_to_choose(task)
+    drawn = [task.rng.choice(m, min(task.count, m.size), replace=False) for m in members]
+    return in_library(task.material.dataset(np.concatenate(drawn)), task.reference)
+
+
+def members_to_choose(task: Task) -> list[Host]:
+    """Give the numbers of the samples of each class, if as many can be chosen as are asked for.
 
     Raises
     ------
@@ -214,10 +238,9 @@ def random_rows(task: Task) -> SlimmableDataset:
         warnings.warn(
             f"{task.argument} is {task.count}: classes of fewer samples give them all",
             SlimdcWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-    drawn = [task.rng.choice(m, min(task.count, m.size), replace=False) for m in members]
-    return in_library(task.material.dataset(np.concatenate(drawn)), task.reference)
+    return members
 
 
 def in_library(data: SlimmableDataset, reference: Array) -> SlimmableDataset:

@@ -14,6 +14,7 @@ from slimdc.methods import (
     parameter_matching,
     rfad,
     selection,
+    yoco,
 )
 from slimdc.methods.method import Method, Way
 
@@ -21,7 +22,7 @@ __all__ = ["METHODS", "condensing", "slimming"]
 
 METHODS: dict[str, Method] = {
     method.name: method
-    for module in (parameter_matching, frepo, distribution_matching, kip, rfad, selection)
+    for module in (parameter_matching, frepo, distribution_matching, kip, rfad, selection, yoco)
     for method in module.METHODS
 }
 

@@ -28,7 +28,7 @@ from slimdc.networks.ensemble import Ensemble
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.pixels import PixelParameterization
 from slimdc.parameterization.units import Units
-from slimdc.settings.fields import check_counts, check_positive
+from slimdc.settings.fields import check_counts, check_norm, check_positive
 from slimdc.training.optimizers import Adam
 from slimdc.training.plan import Plan, Schedule
 from slimdc.training.sources import FreshNetworks
@@ -79,12 +79,13 @@ class RfadSettings:
     loss: Loss = "squared"
     width: int = 32
     depth: int = 3
-    norm: Norm = "none"
+    norm: Norm | None = None
 
     def __post_init__(self) -> None:
         check_counts(self, steps=0, batch=1, networks=1, width=1, depth=1)
         check_positive(self, "rate", "rate_floor", "ridge")
         one_of("loss", self.loss, get_args(Loss))
+        check_norm(self.norm)
 
     def of_width(self, width: int) -> Self:
         """Give the same settings with networks of another width."""
