@@ -156,7 +156,6 @@ def _parser() -> argparse.ArgumentParser:
 
     methods = commands.add_parser("methods", help="what condenses and what slims, by name")
     methods.set_defaults(run=_methods)
-
     backends = commands.add_parser("backends", help="what can train here, and how to get the rest")
     backends.set_defaults(run=_backends)
     return parser

@@ -51,6 +51,10 @@ PUBLIC = {
         Form Weights first_order head_gradient infinity_order kernel_regression orthogonality
         performance_matching ridge_solution skewness training_loss weighted_sum
     """,
+    "slimdc.methods": """
+        DM DmSettings FREPO FrepoSettings KIP KipSettings METHODS Method RFAD RfadSettings YOCO
+        YocoSettings
+    """,
     "slimdc.networks": """
         AlexNet ConvNet HEAD HEAD_BIAS LiteratureConvNet MLP NAMES NORMS Network Norm
         Observing ResNet18 VGG11 build cross_entropy fresh keeps_statistics network_for

@@ -380,6 +380,8 @@ def test_short_runs_lower_the_loss_and_the_result_can_be_slimmed(
     first, last = (np.mean([terms[loss] for terms in part]) for part in (history[:4], history[-4:]))
     assert last < 0.9 * first
     assert data.components == (4, 4, 4)
+    if name != "numpy":
+        return
     small = slimdc.slim(data, 2, **options)
     slimdc.save(small, tmp_path / "small.safetensors")
     again = slimdc.load(tmp_path / "small.safetensors")
