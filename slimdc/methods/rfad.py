@@ -70,7 +70,7 @@ class RfadSettings:
     8
     """
 
-    steps: int = 500
+    steps: int = 300
     batch: int = 256
     rate: float = 1e-2
     rate_floor: float = 0.1

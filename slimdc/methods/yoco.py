@@ -125,7 +125,7 @@ def prediction_errors(outputs: Host, classes: Host, best: int) -> Host:
     --------
     >>> outputs = np.array([[[9.0, 0.0], [1.0, 0.0]], [[0.0, 9.0], [0.0, 9.0]]])
     >>> prediction_errors(outputs, np.array([0, 0]), 1).round(3)
-    array([0.   , 0.38 ])
+    array([0.  , 0.38])
     """
     scores = np.asarray(outputs, np.float64)
     correct = (scores.argmax(axis=2) == classes).sum(axis=1)
