@@ -22,6 +22,7 @@ from slimdc.evaluation import Evaluation, evaluate
 from slimdc.learning import TrainedNetwork, train_network
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.preprocessing import Preprocessing
+from slimdc.referencing import ReferenceEvaluations, references
 from slimdc.slimming import slim
 from slimdc.storage import load, save
 
@@ -30,6 +31,7 @@ __all__ = [
     "Chain",
     "Evaluation",
     "Preprocessing",
+    "ReferenceEvaluations",
     "SlimmableDataset",
     "TrainedNetwork",
     "__version__",
@@ -40,6 +42,7 @@ __all__ = [
     "errors",
     "evaluate",
     "load",
+    "references",
     "save",
     "slim",
     "train_network",

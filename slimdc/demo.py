@@ -31,7 +31,7 @@ SLIM_STEPS = 60
 EVALUATION_STEPS = 60
 REPEATS = 2
 # So few steps need a higher rate than the default one.
-EVALUATION = EvaluationSettings(rate=2e-3)
+EVALUATION = EvaluationSettings(rate=2e-3, warm_up=500)
 
 _COLUMNS = ("random rows", "learning-free", "learning-based")
 
@@ -146,7 +146,7 @@ def _accuracy(data: SlimmableDataset, small: Sample, seed: int, name: str) -> st
         steps=EVALUATION_STEPS,
         width=WIDTH,
         seed=seed,
-        settings=EVALUATION,
+        protocol=EVALUATION,
         progress=_counted(f"evaluating {name}"),
     )
     return f"{result.mean:.1f} ± {result.std:.1f}"

@@ -20,8 +20,9 @@ LONGEST, MOST_ARGUMENTS = 300, 6
 # CHANGELOG.md.
 PUBLIC = {
     "slimdc": """
-        Certificate Chain Evaluation Preprocessing SlimmableDataset TrainedNetwork __version__
-        certify chain condense datasets errors evaluate load save slim train_network
+        Certificate Chain Evaluation Preprocessing ReferenceEvaluations SlimmableDataset
+        TrainedNetwork __version__
+        certify chain condense datasets errors evaluate load references save slim train_network
     """,
     "slimdc.backend": """
         Alone Array Backend BackendFactory Compute Configured Differentiated ENTRY_POINTS
@@ -41,7 +42,7 @@ PUBLIC = {
         Cell Chain chain table
     """,
     "slimdc.datasets": """
-        RealDataset Sample fashion_mnist mnist sample
+        RealDataset Sample cifar10 cifar100 fashion_mnist image_folder mnist read sample
     """,
     "slimdc.errors": """
         FileError InvalidTypeError InvalidValueError MissingBackendError MissingLibraryError
@@ -63,8 +64,17 @@ PUBLIC = {
     "slimdc.parameterization": """
         Description Factors Preprocessing SlimmableDataset reconstruct
     """,
+    "slimdc.parameterization.preprocessing": """
+        FLOATS ImageNorm Preprocessing Standardisation Whitening checked chosen in_space
+    """,
     "slimdc.pictures": """
         accuracies components convergence samples save_picture sensitivity spectrum
+    """,
+    "slimdc.protocols": """
+        PROTOCOLS label_rows protocol_named steps_for steps_of
+    """,
+    "slimdc.ranking": """
+        augmentation_robust_score label_robust_score
     """,
     "slimdc.regression": """
         Components full_row_rank linear_solution loss_gradient orthonormality_defect
@@ -87,11 +97,17 @@ PUBLIC = {
     "slimdc.training.algorithm": """
         Algorithm run
     """,
+    "slimdc.training.augmentation": """
+        Augmentation DSA Drawn Mode augmented mixed placed
+    """,
     "slimdc.training.optimizers": """
         Adam Array Lamb Optimizer Sgd StepSize Tensors cosine moved
     """,
     "slimdc.training.plan": """
         Plan Schedule
+    """,
+    "slimdc.training.schedules": """
+        Cosine Drops RateSchedule
     """,
     "slimdc.training.strategies": """
         Constants Member NetworkSource Objective Pair Parameterization View

@@ -16,16 +16,19 @@ from conftest import library
 from odd_values import VALUES, of_torch
 
 import slimdc
-from slimdc import backend, datasets, errors
+from slimdc import backend, datasets, errors, ranking
 from slimdc.backend import registry
 from slimdc.errors import SlimdcError, SlimdcWarning
 from slimdc.parameterization import Description, Factors, Preprocessing, SlimmableDataset
 from slimdc.settings import CondenseSettings, EvaluationSettings, PoolSettings, SlimSettings
+from slimdc.training.augmentation import Augmentation
+from slimdc.training.schedules import Cosine, Drops
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(6, 4)), np.asarray([0, 1, 2, 0, 1, 2])
 SOFT = np.eye(3)[Y]
 DATA = SlimmableDataset.from_arrays(X, Y)
+WHITENED = Preprocessing.zca(X)
 KNOWN = {
     name: getattr(DATA, name)
     for name in (
@@ -48,7 +51,6 @@ RUN: dict[str, Any] = {
     "width": 2,
     "progress": False,
 }
-TRAINED = {name: value for name, value in RUN.items() if name != "progress"}
 WATCHED: dict[str, Any] = {"history": None, "checkpoint": None, "checkpoint_interval": 20}
 
 # Each call by name, with arguments that it accepts.
@@ -72,15 +74,41 @@ QUICK: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "apply": (Preprocessing(0.5, 0.5).apply, {"x_raw": X, "layout": "flat"}),
     "invert": (Preprocessing(0.5, 0.5).invert, {"x": X, "layout": "flat"}),
     "from_dict": (Preprocessing.from_dict, {"plain": {"mean": [0.5], "std": [0.5]}}),
+    "standardise": (Preprocessing.standardise, {"x": X, "layout": None}),
+    "named": (Preprocessing.named, {"name": "mnist"}),
+    "zca": (
+        Preprocessing.zca,
+        {"x": X, "layout": None, "recipe": "frepo", "regularisation": 0.1, "base": None},
+    ),
+    "fitted": (WHITENED.fitted, {"x": X}),
+    "with_matrix": (WHITENED.with_matrix, {"source": WHITENED}),
+    "save_matrix": (WHITENED.save_matrix, {"path": "matrix.safetensors"}),
+    "with_preprocessing": (DATA.with_preprocessing, {"preprocessing": WHITENED}),
     "PoolSettings": (PoolSettings, vars(PoolSettings())),
     "SlimSettings": (SlimSettings, vars(SlimSettings())),
     "CondenseSettings": (CondenseSettings, vars(CondenseSettings())),
     "EvaluationSettings": (EvaluationSettings, vars(EvaluationSettings())),
+    "Augmentation": (Augmentation, vars(Augmentation())),
+    "Cosine": (Cosine, vars(Cosine())),
+    "Drops": (Drops, vars(Drops())),
+    "label_robust_score": (
+        ranking.label_robust_score,
+        {"distilled": 0.6, "random": 0.5, "hard": 0.4, "full": 0.9, "weight": 0.5},
+    ),
+    "augmentation_robust_score": (
+        ranking.augmentation_robust_score,
+        {"distilled": 0.6, "random": 0.5, "distilled_plain": 0.4, "random_plain": 0.3}
+        | {"weight": 0.5},
+    ),
     "backend.get": (backend.get, {"name": "numpy", "device": None}),
     "backend.missing": (backend.missing, {"name": "numpy"}),
     "backend.resolve": (backend.resolve, {"backend": "auto", "array": X, "device": None}),
     "fashion_mnist": (datasets.fashion_mnist, {"root": "no such folder"}),
     "mnist": (datasets.mnist, {"root": "no such folder"}),
+    "cifar10": (datasets.cifar10, {"root": "no such folder"}),
+    "cifar100": (datasets.cifar100, {"root": "no such folder"}),
+    "image_folder": (datasets.image_folder, {"root": "no such folder", "size": 4}),
+    "read": (datasets.read, {"data": "no such folder", "root": None}),
     "certify": (slimdc.certify, {"before": DATA, "after": DATA.truncate(1), "w": None, "eta": 1}),
     "load": (slimdc.load, {"path": "no such file", "like": None}),
 }
@@ -103,14 +131,20 @@ TRAINING: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "evaluate": (
         slimdc.evaluate,
         {"data": (X, Y), "x_test": X, "y_test": Y, "repeats": 1}
-        | {"preprocessed": False, "settings": None}
+        | {"preprocessed": False, "protocol": "quick"}
+        | RUN,
+    ),
+    "references": (
+        slimdc.references,
+        {"data": (X, Y), "x_train": X, "y_train": Y, "x_test": X, "y_test": Y, "repeats": 1}
+        | {"preprocessed": False, "protocol": "quick", "k": 1, "full_steps": 1}
         | RUN,
     ),
     "train_network": (
         slimdc.train_network,
-        {"data": (X, Y), "parameters": None, "settings": None} | TRAINED,
+        {"data": (X, Y), "parameters": None, "protocol": "quick"} | RUN,
     ),
-    "predict": (slimdc.train_network((X, Y), **TRAINED).predict, {"x": X, "preprocessed": False}),
+    "predict": (slimdc.train_network((X, Y), **RUN).predict, {"x": X, "preprocessed": False}),
 }
 
 

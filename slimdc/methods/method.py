@@ -190,12 +190,6 @@ class Method:
     condense: Way | None
     slim: Way | None
 
-    @property
-    def does(self) -> tuple[str, ...]:
-        """What it can do, in words."""
-        ways = {"condense": self.condense, "slim": self.slim}
-        return tuple(verb for verb, way in ways.items() if way is not None)
-
 
 def random_rows(task: Task) -> SlimmableDataset:
     """Take random samples of each class: all of a class that has fewer than are asked for.
