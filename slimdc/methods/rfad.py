@@ -4,9 +4,10 @@ Loo, Hasani, Amini and Rus, "Efficient Dataset Distillation using Random Feature
 NeurIPS 2022. The features of N networks, drawn anew in each step and never trained, stand for
 the kernel (NNGP) that KIP computes exactly.
 
-Two constants of the paper's code are not ours: its networks have biases of deviation 0.1, where
-ours start at zero, and its last layer adds 0.01 to the kernel. Its optimiser is AdaBelief, ours is
-Adam.
+Some of the paper's code is not ours: its networks have biases of deviation 0.1, where ours start at
+zero, and 256 filters in each block, where our ConvNet doubles them; its last layer adds 0.01 to the
+kernel. Its optimiser is AdaBelief, ours is Adam; it also learns a linear map of the pixels, and
+stops early by a validation set.
 """
 
 from __future__ import annotations
