@@ -33,6 +33,7 @@ __all__ = [
     "first_order",
     "head_gradient",
     "infinity_order",
+    "kernel_regression",
     "orthogonality",
     "performance_matching",
     "ridge_solution",
@@ -199,7 +200,44 @@ def performance_matching(x_t: Array, y_t: Array, x_s: Array, y_s: Array, ridge: 
     matching({"x_t": (x_t, "mf"), "y_t": (y_t, "mc"), "x_s": (x_s, "nf"), "y_s": (y_s, "nc")})
     wide = _widen(x_s)
     cross = _widen(x_t) @ wide.mT
-    return _square(cross @ _ridge_coefficients(wide, y_s, ridge) - _widen(y_t))
+    return _square(cross @ _ridge_coefficients(wide @ wide.mT, y_s, ridge) - _widen(y_t))
+
+
+def kernel_regression(cross: Array, kernel: Array, y: Array, ridge: float) -> Array:
+    """Compute K_ts (K_ss + λ tr(K_ss)/n I)⁻¹ Y_s, what ridge regression in a kernel predicts.
+
+    It is X_t X_s† Y_s of Eq. 1 for kernels that no features are at hand for, such as those of
+    infinitely wide networks.
+
+    Parameters
+    ----------
+    cross : array
+        K_ts (m, n), between what is predicted and what is known.
+    kernel : array
+        K_ss (n, n), of what is known.
+    y : array
+        Labels Y_s (n, c) of what is known.
+    ridge : float or array ()
+        As for `ridge_solution`.
+
+    Returns
+    -------
+    array
+        Shape (m, c), in the widest float of the namespace.
+
+    Raises
+    ------
+    NumericalError
+        As `ridge_solution`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> kernel_regression(np.ones((1, 2)), np.diag([2.0, 4.0]), np.ones((2, 1)), 0.0)
+    array([[0.75]])
+    """
+    matching({"cross": (cross, "mn"), "kernel": (kernel, "nn"), "y": (y, "nc")})
+    return _widen(cross) @ _ridge_coefficients(_widen(kernel), y, ridge)
 
 
 def first_order(
@@ -401,15 +439,14 @@ def _head_gradient(x: Array, y: Array, w: Array) -> Array:
 
 def _ridge_solution(x: Array, y: Array, ridge: float) -> Array:
     wide = _widen(x)
-    return wide.mT @ _ridge_coefficients(wide, y, ridge)
+    return wide.mT @ _ridge_coefficients(wide @ wide.mT, y, ridge)
 
 
-def _ridge_coefficients(x: Array, y: Array, ridge: float) -> Array:
-    ridge, y = scalar("ridge", ridge, x), _widen(y)
-    xp = shared_namespace(x, y)
-    n = x.shape[0]
-    eye = xp.eye(n, dtype=x.dtype, device=device(x))
-    kernel = x @ x.mT
+def _ridge_coefficients(kernel: Array, y: Array, ridge: float) -> Array:
+    ridge, y = scalar("ridge", ridge, kernel), _widen(y)
+    xp = shared_namespace(kernel, y)
+    n = kernel.shape[0]
+    eye = xp.eye(n, dtype=kernel.dtype, device=device(kernel))
     trace = xp.sum(kernel * eye)
     # Where every ReLU of a network is dead, K and its trace are 0: the floor makes X†Y 0 as well.
     regular = kernel + (trace * (ridge / n) + _FLOOR) * eye

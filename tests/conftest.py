@@ -45,6 +45,7 @@ OPTIONAL = {
     "torch": 'pip install ".[torch]"',
     "jax": 'pip install ".[jax]"',
     "cupy": 'pip install ".[cupy-cuda12x]" or ".[cupy-cuda13x]", on a machine with an NVIDIA GPU',
+    "sklearn": 'pip install ".[select]"',
     "nvrtc": "pip install nvidia-cuda-nvrtc-cu12",
 }
 

@@ -49,8 +49,12 @@ PUBLIC = {
         NumericalError SlimdcError SlimdcWarning
     """,
     "slimdc.losses": """
-        Form Weights first_order head_gradient infinity_order orthogonality
+        Form Weights first_order head_gradient infinity_order kernel_regression orthogonality
         performance_matching ridge_solution skewness training_loss weighted_sum
+    """,
+    "slimdc.methods": """
+        DM DmSettings FREPO FrepoSettings KIP KipSettings METHODS Method RFAD RfadSettings YOCO
+        YocoSettings
     """,
     "slimdc.networks": """
         AlexNet ConvNet HEAD HEAD_BIAS LiteratureConvNet MLP NAMES NORMS Network Norm

@@ -1,3 +1,28 @@
-"""Methods of slimming and condensing, one file each: what a set is trained for."""
+"""Methods of slimming and condensing, one file each: what a set is trained for.
 
-__all__ = []
+`METHODS` holds all by name. The settings of each, and its presets by name, are here too; those of
+the paper's own method are in `slimdc.settings`.
+"""
+
+from slimdc.methods.distribution_matching import DM, DmSettings
+from slimdc.methods.frepo import FREPO, FrepoSettings
+from slimdc.methods.kip import KIP, KipSettings
+from slimdc.methods.method import Method
+from slimdc.methods.registry import METHODS
+from slimdc.methods.rfad import RFAD, RfadSettings
+from slimdc.methods.yoco import YOCO, YocoSettings
+
+__all__ = [
+    "DM",
+    "FREPO",
+    "KIP",
+    "METHODS",
+    "RFAD",
+    "YOCO",
+    "DmSettings",
+    "FrepoSettings",
+    "KipSettings",
+    "Method",
+    "RfadSettings",
+    "YocoSettings",
+]

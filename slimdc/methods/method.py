@@ -25,7 +25,7 @@ from slimdc.parameterization.description import Factors
 from slimdc.parameterization.reconstruction import rows
 from slimdc.training.plan import Plan
 
-__all__ = ["Material", "Method", "Task", "Way", "in_library", "random_rows"]
+__all__ = ["Material", "Method", "Task", "Way", "in_library", "members_to_choose", "random_rows"]
 
 Host = np.ndarray
 
@@ -204,6 +204,24 @@ def random_rows(task: Task) -> SlimmableDataset:
     SlimdcWarning
         If some classes have fewer.
     """
+    members = members_to_choose(task)
+    drawn = [task.rng.choice(m, min(task.count, m.size), replace=False) for m in members]
+    return in_library(task.material.dataset(np.concatenate(drawn)), task.reference)
+
+
+def members_to_choose(task: Task) -> list[Host]:
+    """Give the numbers of the samples of each class, if as many can be chosen as are asked for.
+
+    Raises
+    ------
+    InvalidValueError
+        If every class has fewer.
+
+    Warns
+    -----
+    SlimdcWarning
+        If some classes have fewer.
+    """
     members = task.material.members()
     sizes = [m.size for m in members]
     if task.count > max(sizes):
@@ -214,10 +232,9 @@ def random_rows(task: Task) -> SlimmableDataset:
         warnings.warn(
             f"{task.argument} is {task.count}: classes of fewer samples give them all",
             SlimdcWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-    drawn = [task.rng.choice(m, min(task.count, m.size), replace=False) for m in members]
-    return in_library(task.material.dataset(np.concatenate(drawn)), task.reference)
+    return members
 
 
 def in_library(data: SlimmableDataset, reference: Array) -> SlimmableDataset:

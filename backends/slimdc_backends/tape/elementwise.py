@@ -41,6 +41,12 @@ def tanh(xp: Recorder, a: Var) -> Array:
 
 
 @of_one_array
+def acos(xp: Recorder, a: Var) -> Array:
+    """Take the angle in [0, π] of a cosine; its gradient is infinite at -1 and 1."""
+    return recorded(a, xp.acos, lambda g: -g / xp.sqrt(1.0 - a.value * a.value))
+
+
+@of_one_array
 def abs_(xp: Recorder, a: Var) -> Array:
     """Take the absolute value; its gradient at zero is zero."""
 
@@ -108,6 +114,7 @@ def where(xp: Recorder, condition: Array, a: Array, b: Array) -> Array:
 
 RULES: dict[str, Rule] = {
     "abs": abs_,
+    "acos": acos,
     "astype": astype,
     "exp": exp,
     "log": log,
