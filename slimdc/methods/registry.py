@@ -7,14 +7,26 @@ from typing import TypeAlias
 
 from slimdc._checks import shown
 from slimdc.errors import InvalidValueError
-from slimdc.methods import distribution_matching, frepo, parameter_matching, selection
+from slimdc.methods import (
+    distribution_matching,
+    frepo,
+    gradient_matching,
+    parameter_matching,
+    selection,
+)
 from slimdc.methods.method import Method, Way
 
 __all__ = ["METHODS", "condensing", "slimming"]
 
 METHODS: dict[str, Method] = {
     method.name: method
-    for module in (parameter_matching, frepo, distribution_matching, selection)
+    for module in (
+        parameter_matching,
+        frepo,
+        distribution_matching,
+        gradient_matching,
+        selection,
+    )
     for method in module.METHODS
 }
 
