@@ -11,6 +11,7 @@ from slimdc.methods import (
     distribution_matching,
     frepo,
     gradient_matching,
+    idc,
     parameter_matching,
     selection,
 )
@@ -25,6 +26,7 @@ METHODS: dict[str, Method] = {
         frepo,
         distribution_matching,
         gradient_matching,
+        idc,
         selection,
     )
     for method in module.METHODS
