@@ -87,7 +87,7 @@ def runs(torch: Any) -> Iterator[Run]:
                         steps=25,
                         width=8,
                         backend=backend,
-                        settings=EvaluationSettings(rate=3e-3, batch=64),
+                        protocol=EvaluationSettings(rate=3e-3, batch=64),
                     ).accuracies
                 ),
             )

@@ -26,9 +26,12 @@ from slimdc.backend import Compute
 from slimdc.datasets import RealDataset, fashion_mnist
 from slimdc.losses import first_order, infinity_order
 from slimdc.parameterization.factors import samples_on
+from slimdc.settings import EvaluationSettings
 
 SIZES = (5, 2, 1)
 UNSEEN_NETWORKS = 10
+# FRePo's rate and warm-up, without its augmentation.
+JUDGES = EvaluationSettings(rate=3e-4, warm_up=500)
 
 
 def main() -> None:
@@ -71,6 +74,7 @@ def one_seed(seed: int, real: RealDataset, args: argparse.Namespace) -> None:
                 real.y_test,
                 repeats=args.networks,
                 steps=args.steps,
+                protocol=JUDGES,
                 width=args.width,
                 seed=seed,
             )

@@ -27,10 +27,13 @@ import numpy as np
 
 import slimdc
 from slimdc.datasets import RealDataset, fashion_mnist
+from slimdc.settings import EvaluationSettings
 
 KEPT = 2
 SLIM_STEPS = (0, 10, 25, 50, 100, 250, 500)
 PEER_STEPS = (100, 250, 500, 1000, 1500, 2500)
+# FRePo's rate and warm-up, without its augmentation.
+JUDGES = EvaluationSettings(rate=3e-4, warm_up=500)
 
 
 def main() -> None:
@@ -99,6 +102,7 @@ def one(way: Way, steps: int, real: RealDataset, args: argparse.Namespace) -> di
         real.y_test,
         repeats=args.networks,
         steps=args.steps,
+        protocol=JUDGES,
         width=args.width,
         seed=args.seed,
         progress=False,

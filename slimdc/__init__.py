@@ -16,27 +16,33 @@ Examples
 
 from slimdc import datasets, errors
 from slimdc.certificate import Certificate, certify
+from slimdc.chains import Chain, chain
 from slimdc.condensing import condense
 from slimdc.evaluation import Evaluation, evaluate
 from slimdc.learning import TrainedNetwork, train_network
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.preprocessing import Preprocessing
+from slimdc.referencing import ReferenceEvaluations, references
 from slimdc.slimming import slim
 from slimdc.storage import load, save
 
 __all__ = [
     "Certificate",
+    "Chain",
     "Evaluation",
     "Preprocessing",
+    "ReferenceEvaluations",
     "SlimmableDataset",
     "TrainedNetwork",
     "__version__",
     "certify",
+    "chain",
     "condense",
     "datasets",
     "errors",
     "evaluate",
     "load",
+    "references",
     "save",
     "slim",
     "train_network",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -12,12 +11,12 @@ import numpy as np
 from slimdc._checks import whole_number
 from slimdc.certificate import certify
 from slimdc.datasets import Sample, sample
-from slimdc.errors import FileError
+from slimdc.errors import MissingLibraryError
 from slimdc.evaluation import evaluate
 from slimdc.parameterization import SlimmableDataset
+from slimdc.pictures import samples, save_picture
 from slimdc.settings import EvaluationSettings
 from slimdc.slimming import slim
-from slimdc.storage.atomic import replace
 from slimdc.training.progress import Report, watched
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ SLIM_STEPS = 60
 EVALUATION_STEPS = 60
 REPEATS = 2
 # So few steps need a higher rate than the default one.
-EVALUATION = EvaluationSettings(rate=2e-3)
+EVALUATION = EvaluationSettings(rate=2e-3, warm_up=500)
 
 _COLUMNS = ("random rows", "learning-free", "learning-based")
 
@@ -147,7 +146,7 @@ def _accuracy(data: SlimmableDataset, small: Sample, seed: int, name: str) -> st
         steps=EVALUATION_STEPS,
         width=WIDTH,
         seed=seed,
-        settings=EVALUATION,
+        protocol=EVALUATION,
         progress=_counted(f"evaluating {name}"),
     )
     return f"{result.mean:.1f} ± {result.std:.1f}"
@@ -186,39 +185,14 @@ def _draw(
     free: dict[int, SlimmableDataset],
     based: dict[int, SlimmableDataset],
 ) -> None:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        print("No picture: matplotlib is not installed (pip install matplotlib).")
-        return
     rows = {f"before: {data.components_per_class}": data}
     rows |= {f"learning-free: {k}": after for k, after in free.items()}
     rows |= {f"learning-based: {k}": after for k, after in based.items()}
-    # No pyplot: it would keep figures in a global state and choose a window system.
-    figure = Figure(figsize=(0.8 * data.classes + 2.0, 0.8 * len(rows) + 0.4), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(len(rows), data.classes)
-    for line, (title, after) in zip(axes, rows.items(), strict=True):
-        for axis, image in zip(line, _first_images(after), strict=True):
-            axis.imshow(image, cmap="gray", vmin=0.0, vmax=1.0)
-            axis.set_xticks([])
-            axis.set_yticks([])
-        line[0].set_ylabel(title, rotation=0, ha="right", va="center")
-    figure.suptitle("The first sample of each class, by components kept per class")
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=120, format="png")
     try:
-        replace(picture, drawn.getvalue())
-    except OSError as error:
-        raise FileError(str(picture), f"{error}", "a path that can be written") from error
+        figure = samples(rows)
+    except MissingLibraryError:
+        print("No picture: matplotlib is not installed (pip install matplotlib).")
+        return
+    figure.suptitle("The first sample of each class, by components kept per class")
+    save_picture(figure, picture)
     print(f"Picture: {picture}")
-
-
-def _first_images(data: SlimmableDataset) -> np.ndarray:
-    """Show the first sample of each class as pixels, (classes, height, width)."""
-    x, _ = data.arrays()
-    first = np.cumsum([0, *data.samples[:-1]])
-    pixels = data.preprocessing.invert(x[first], data.layout)
-    shown: np.ndarray = np.clip(pixels, 0.0, 1.0).reshape(data.classes, *data.shape[:2])
-    return shown

@@ -7,6 +7,7 @@ __all__ = [
     "InvalidTypeError",
     "InvalidValueError",
     "MissingBackendError",
+    "MissingLibraryError",
     "NumericalError",
     "SlimdcError",
     "SlimdcWarning",
@@ -56,6 +57,10 @@ class FileError(SlimdcError, OSError):
 
 class MissingBackendError(SlimdcError, ImportError):
     """A backend is unknown, or lacks its library or its hardware; the message names the remedy."""
+
+
+class MissingLibraryError(SlimdcError, ImportError):
+    """An optional library is not installed; the message names the command that installs it."""
 
 
 class NumericalError(SlimdcError, ArithmeticError):

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from slimdc._array import as_array, dtype_name, to_numpy
-from slimdc._checks import MOST, truth, whole_number
+from slimdc._checks import truth
 from slimdc._inputs import Openable, open_real, open_set
 from slimdc.backend import Backend, Compute
 from slimdc.errors import InvalidValueError, SlimdcWarning
-from slimdc.learning import TrainedNetwork, checked_steps, chosen_settings, generators_of
+from slimdc.learning import TrainedNetwork, chosen_settings, generators_of, training_pair
 from slimdc.networks import Network, fresh, network_for
-from slimdc.parameterization import Preprocessing, SlimmableDataset
-from slimdc.parameterization.factors import samples_on
+from slimdc.parameterization import Description, Preprocessing, SlimmableDataset
+from slimdc.protocols import steps_of
 from slimdc.settings import EvaluationSettings
 from slimdc.training.network_training import NetworkTraining
-from slimdc.training.progress import Progress, reporting
+from slimdc.training.progress import Progress, Report, reporting
+from slimdc.training.strategies import Pair
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -66,23 +68,22 @@ def evaluate(
     x_test: Any,
     y_test: Any,
     *,
-    repeats: int = 5,
+    protocol: str | EvaluationSettings = "quick",
+    repeats: int | None = None,
     steps: int | None = None,
     seed: int = 0,
-    network: str | Network = "auto",
+    network: str | Network | None = None,
     width: int | None = None,
     backend: str | Backend = "auto",
     device: str | None = None,
     dtype: str | None = None,
     preprocessed: bool = False,
-    settings: EvaluationSettings | None = None,
     progress: Progress = None,
 ) -> Evaluation:
     """Train fresh networks on a set and test them on real data.
 
-    After FRePo's protocol: Adam on half the squared error to the set's own labels, linear warm-up,
-    a cosine to 1 % of the rate, at most 500 samples a step, no augmentation. The accuracy is that
-    of the last step: the test data choose nothing.
+    How they are trained is said by a protocol; figures are comparable within one only. The accuracy
+    is that of the last step: the test data choose nothing.
 
     Parameters
     ----------
@@ -92,20 +93,28 @@ def evaluate(
         Real samples (m, ...), raw: the set's own preprocessing is applied to them.
     y_test : array
         Their classes (m,), integers from 0.
-    repeats : int
-        Number of networks.
+    protocol : {"quick", "frepo", "vico", "idc", "ddranking", "ddranking-soft"} or settings
+        How networks are trained: a name (docs/protocols.md), or `EvaluationSettings`. "quick" is
+        Adam on half the squared error to the set's own labels, at 1e-3 with a short warm-up and a
+        cosine, for 150 steps: under a minute on two cores for the set in the package.
+    repeats : int, optional
+        Number of networks; by default that of the protocol, as with the next ones.
     steps : int, optional
-        Training steps of each; by default `steps_for` the number of samples.
+        Training steps of each.
     seed : int
         Seed of every random draw.
-    network, width, backend, device, dtype
+    network : str or Network, optional
+        As for `slimdc.networks.build`.
+    width : int, optional
+        Filters of the networks' first block, or units of a layer.
+    backend, device, dtype
         As for `slimdc.slim`.
     preprocessed : bool
         True says that ``x_test`` lives in the space of the set already.
-    settings : EvaluationSettings, optional
-        Rates, batch and size of the networks.
     progress : callable, bool or None
-        A callable is given (count, steps, terms) after each network.
+        A callable is given (count, steps, terms) now and then, and after each network: the steps
+        of all networks that are done, of how many; and ``"loss"``, or at the end of a network its
+        ``"accuracy"`` in percent.
 
     Returns
     -------
@@ -115,7 +124,9 @@ def evaluate(
     Raises
     ------
     InvalidTypeError, InvalidValueError
-        If an argument cannot be used.
+        If an argument cannot be used, or the set does not go with the protocol: hard labels where
+        a row's largest entry is not that of its class, cross-entropy of rows that are no
+        probabilities, augmentation of vectors.
     MissingBackendError
         If the backend is unknown or its library is not installed.
     FileError
@@ -138,29 +149,96 @@ def evaluate(
     100
     """
     judged = open_set(data)
-    chosen = chosen_settings(settings, width)
-    count = whole_number("repeats", repeats, at_least=1, at_most=MOST)
-    steps = checked_steps(steps, len(judged))
-    rng, batches = generators_of(seed)
-    x_real, classes = _test_data(x_test, y_test, judged, preprocessed)
+    chosen = chosen_settings(protocol, network, width)
+    if repeats is not None:
+        chosen = replace(chosen, repeats=repeats)
+    steps = steps_of(chosen, steps, len(judged))
+    generators = generators_of(seed)
+    test = read_test(x_test, y_test, judged, preprocessed)
     compute = Compute.chosen(judged.u, backend, device, dtype)
     with compute.session(), reporting(progress, "evaluate") as report:
-        architecture = network_for(network, judged, chosen, compute)
-        training = NetworkTraining(architecture, compute, chosen, steps)
-        pair = samples_on(compute, judged)
+        judge = Judge.of(judged, chosen, compute, test)
+        pair = training_pair(chosen, judged, compute)
+        return judge.evaluation([pair] * chosen.repeats, steps, generators, report)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Trains networks and tests them: on one set again and again, or on one after another.
+
+    Parameters
+    ----------
+    network : Network
+        The architecture.
+    settings : EvaluationSettings
+        How they are trained.
+    compute : Compute
+        Where.
+    description : Description
+        Of the set in whose space the samples are.
+    test : pair of numpy.ndarray
+        Real samples in that space, and their classes.
+    """
+
+    network: Network
+    settings: EvaluationSettings
+    compute: Compute
+    description: Description
+    test: tuple[np.ndarray, np.ndarray]
+
+    @classmethod
+    def of(
+        cls,
+        data: SlimmableDataset,
+        settings: EvaluationSettings,
+        compute: Compute,
+        test: tuple[np.ndarray, np.ndarray],
+    ) -> Judge:
+        """Make the network that settings name for a set."""
+        network = network_for(settings.network, data, settings, compute)
+        return cls(network, settings, compute, data.description, test)
+
+    def evaluation(
+        self,
+        pairs: Iterable[Pair],
+        steps: int,
+        generators: tuple[np.random.Generator, np.random.Generator],
+        report: Report,
+    ) -> Evaluation:
+        """Train a network on each pair of samples and label rows, and test it.
+
+        Parameters
+        ----------
+        pairs : iterable of pairs
+            One for each network, of the same shapes.
+        steps : int
+            Training steps of each network.
+        generators : pair of numpy.random.Generator
+            They draw networks, and all else.
+        report : callable
+            Is given the steps of all networks.
+        """
+        rng, batches = generators
+        training = NetworkTraining(self.network, self.compute, self.settings, steps)
         accuracies: list[float] = []
-        for _ in range(count):
-            start = fresh(architecture, compute.backend, rng, compute.dtype)
-            trained = TrainedNetwork(
-                architecture, training.train(start, pair, batches), compute, judged.description
-            )
-            hits = trained.scores(x_real).argmax(axis=1) == classes
+        done, total = 0, self.settings.repeats * steps
+        for pair in pairs:
+            start = fresh(self.network, self.compute.backend, rng, self.compute.dtype)
+            tensors = training.train(start, pair, batches, _shifted(report, done, total))
+            trained = TrainedNetwork(self.network, tensors, self.compute, self.description)
+            hits = trained.scores(self.test[0]).argmax(axis=1) == self.test[1]
             accuracies.append(100.0 * float(np.mean(hits)))
-            report(len(accuracies), count, {"accuracy": accuracies[-1]})
-    return Evaluation(tuple(accuracies), steps)
+            done += steps
+            report(done, total, {"accuracy": accuracies[-1]})
+        return Evaluation(tuple(accuracies), steps)
 
 
-def _test_data(
+def _shifted(report: Report, done: int, total: int) -> Report:
+    """Count the steps of one network after those of the networks before it."""
+    return lambda count, _, terms: report(done + count, total, terms)
+
+
+def read_test(
     x_test: Any, y_test: Any, data: SlimmableDataset, preprocessed: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read test data into the space of the set, and warn where they seem to be of another."""

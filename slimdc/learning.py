@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,53 +9,37 @@ from typing import Any
 import numpy as np
 
 from slimdc._array import as_array, to_numpy
-from slimdc._checks import MOST, shown, truth, whole_number
+from slimdc._checks import truth, whole_number
 from slimdc._inputs import Openable, open_samples, open_set
 from slimdc.backend import Backend, Compute, Tensors
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.networks import Network, fresh, network_for, predict
-from slimdc.parameterization import Description, Preprocessing
+from slimdc.parameterization import Description, Preprocessing, SlimmableDataset
 from slimdc.parameterization.factors import network_input, samples_on
+from slimdc.protocols import label_rows, protocol_named, steps_for, steps_of
 from slimdc.settings import EvaluationSettings
 from slimdc.training.network_training import NetworkTraining
+from slimdc.training.progress import Progress, reporting
+from slimdc.training.strategies import Pair
 
 __all__ = ["TrainedNetwork", "steps_for", "train_network"]
 
-# FRePo's numbers of steps, by number of training samples; between them, see `steps_for`.
-STEPS = ((10, 1_000), (100, 2_000), (500, 5_000), (1_000, 10_000), (2_000, 40_000))
-
-
 TEST_BATCH = 500
-
-
-def steps_for(samples: int) -> int:
-    """Give the number of training steps for a set of that many samples.
-
-    FRePo's numbers are kept where it gives one: 10 samples 1,000 steps, 100 samples 2,000, 500
-    samples 5,000, 1,000 samples 10,000, 2,000 samples 40,000. Between them the logarithm of steps
-    is linear in that of samples; below and above, the first and the last number hold.
-
-    Examples
-    --------
-    >>> [steps_for(n) for n in (1, 10, 50, 100, 500, 10_000)]
-    [1000, 1000, 1623, 2000, 5000, 40000]
-    """
-    known, steps = (np.log([pair[i] for pair in STEPS]) for i in (0, 1))
-    return round(math.exp(np.interp(math.log(samples), known, steps)))
 
 
 def train_network(
     data: Openable,
     *,
     parameters: Mapping[str, Any] | None = None,
+    protocol: str | EvaluationSettings = "quick",
     steps: int | None = None,
     seed: int = 0,
-    network: str | Network = "auto",
+    network: str | Network | None = None,
     width: int | None = None,
     backend: str | Backend = "auto",
     device: str | None = None,
     dtype: str | None = None,
-    settings: EvaluationSettings | None = None,
+    progress: Progress = None,
 ) -> TrainedNetwork:
     """Train a network on a set, from fresh or from given parameters.
 
@@ -69,12 +52,16 @@ def train_network(
     parameters : mapping of str to array, optional
         Where it starts, such as `TrainedNetwork.parameters` of an earlier call; fresh ones where
         None.
+    protocol : str or EvaluationSettings
+        As for `slimdc.evaluate`.
     steps : int, optional
-        Training steps; by default `steps_for` the number of samples.
+        Training steps; by default those of the protocol.
     seed : int
         Seed of every random draw.
-    network, width, backend, device, dtype, settings
+    network, width, backend, device, dtype
         As for `slimdc.evaluate`.
+    progress : callable, bool or None
+        A callable is given (count, steps, terms) now and then, the last time at the last step.
 
     Returns
     -------
@@ -102,17 +89,18 @@ def train_network(
     (40,)
     """
     held = open_set(data)
-    chosen = chosen_settings(settings, width)
-    steps = checked_steps(steps, len(held))
+    chosen = chosen_settings(protocol, network, width)
+    steps = steps_of(chosen, steps, len(held))
     rng, batches = generators_of(seed)
     compute = Compute.chosen(held.u, backend, device, dtype)
-    with compute.session():
-        architecture = network_for(network, held, chosen, compute)
+    with compute.session(), reporting(progress, "train") as report:
+        architecture = network_for(chosen.network, held, chosen, compute)
         start = fresh(architecture, compute.backend, rng, compute.dtype)
         if parameters is not None:
             start = _given(parameters, start, compute)
         training = NetworkTraining(architecture, compute, chosen, steps)
-        trained = training.train(start, samples_on(compute, held), batches)
+        trained = training.train(start, training_pair(chosen, held, compute), batches, report)
+        report(steps, steps, {})
     return TrainedNetwork(architecture, trained, compute, held.description)
 
 
@@ -179,21 +167,23 @@ class TrainedNetwork:
         return np.concatenate(found)
 
 
-def chosen_settings(settings: EvaluationSettings | None, width: int | None) -> EvaluationSettings:
-    """Take settings as they are, or the defaults; then apply the width that a caller named."""
-    chosen = EvaluationSettings() if settings is None else settings
-    if not isinstance(chosen, EvaluationSettings):
-        raise InvalidTypeError("settings", shown(settings), "EvaluationSettings")
+def chosen_settings(
+    protocol: str | EvaluationSettings, network: str | Network | None, width: int | None
+) -> EvaluationSettings:
+    """Find a protocol, and apply the network and the width that a caller named."""
+    chosen = protocol_named(protocol)
+    if network is not None:
+        chosen = replace(chosen, network=network)
     if width is not None:
         chosen = replace(chosen, width=width)
     return chosen
 
 
-def checked_steps(steps: int | None, samples: int) -> int:
-    """Take a number of training steps as it is, or the one for so many samples."""
-    if steps is None:
-        return steps_for(samples)
-    return whole_number("steps", steps, at_least=1, at_most=MOST)
+def training_pair(settings: EvaluationSettings, data: SlimmableDataset, compute: Compute) -> Pair:
+    """Bring a set's samples to a backend, and the label rows that a protocol asks for."""
+    rows = label_rows(settings, data)
+    x, y = samples_on(compute, data)
+    return x, y if rows is None else compute.asarray(rows)
 
 
 def generators_of(seed: int) -> tuple[np.random.Generator, np.random.Generator]:

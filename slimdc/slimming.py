@@ -75,8 +75,9 @@ def slim(
         class loses a component there is nothing to train.
     seed : int
         Seed of every random draw. One seed means the same networks on every backend.
-    network : {"auto", "convnet", "mlp"} or Network
-        The pool's architecture: the ConvNet for images, the MLP for flat vectors.
+    network : str or Network
+        The pool's architecture, by name as for `slimdc.networks.build`; ``"auto"`` is the ConvNet
+        for images and the MLP for flat vectors.
     width : int, optional
         Width of the networks; the preset's where None.
     preset : {"default", "paper"} or settings

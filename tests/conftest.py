@@ -36,6 +36,7 @@ collect_ignore = [
     "plain_algorithm.py",
     "plain_evaluation.py",
     "plain_gradients.py",
+    "torch_networks.py",
     "torch_rank.py",
 ]
 

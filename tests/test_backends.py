@@ -176,7 +176,7 @@ def test_shared_code_makes_every_array_on_the_backends_device(norm: Norm) -> Non
                 *pair, 2, preset=CondenseSettings(steps=3, batch=6, pool=networks), **options
             ),
         ]
-        found = slimdc.evaluate(pair, *pair, steps=3, repeats=1, settings=judged, **options)
+        found = slimdc.evaluate(pair, *pair, steps=3, repeats=1, protocol=judged, **options)
         runs.append([x.tobytes() for s in sets for x in (s.u, s.s, s.vx, s.vy)] + [found])
     assert runs[0] == runs[1]
 

@@ -141,7 +141,7 @@ def test_runs_leave_the_callers_arrays_as_they_were(kind: Callable[[], Given]) -
         made = slimdc.condense(*arrays, 2, **few)
         check()
         slimdc.evaluate(
-            arrays, *arrays, steps=2, repeats=1, settings=EvaluationSettings(width=4, batch=7)
+            arrays, *arrays, steps=2, repeats=1, protocol=EvaluationSettings(width=4, batch=7)
         )
         check()
         for result in (*made.arrays(), *(getattr(made, name) for name in FACTORS)):

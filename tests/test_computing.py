@@ -38,7 +38,7 @@ def condense(**options: Any) -> Any:
 
 def evaluate(**options: Any) -> Any:
     settings = EvaluationSettings(rate=1e-2, width=8)
-    return slimdc.evaluate(pair(), *pair(), steps=4, repeats=2, settings=settings, **options)
+    return slimdc.evaluate(pair(), *pair(), steps=4, repeats=2, protocol=settings, **options)
 
 
 CALLS = (slim, condense, evaluate)

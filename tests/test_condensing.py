@@ -151,7 +151,7 @@ def test_minibatches_see_every_sample(real):
     order = np.argsort(y, kind="stable")
     settings = slimdc.settings.EvaluationSettings(batch=100, rate=1e-2, width=32)
     found = slimdc.evaluate(
-        (x[order], y[order]), x, y, preprocessed=True, settings=settings, steps=150, repeats=1
+        (x[order], y[order]), x, y, preprocessed=True, protocol=settings, steps=150, repeats=1
     )
     assert found.mean > 60
 
@@ -181,7 +181,8 @@ def test_test_images_may_lack_the_channel_axis():
         ({"y_test": np.zeros(600)}, InvalidTypeError),
         ({"y_test": 7 + np.arange(600) % 3}, InvalidValueError),
         ({"x_test": np.ma.masked_less(np.zeros((600, 32)), 0)}, InvalidTypeError),
-        ({"settings": "paper"}, InvalidTypeError),
+        ({"protocol": "paper"}, InvalidValueError),
+        ({"protocol": None}, InvalidTypeError),
         ({"repeats": 0}, InvalidValueError),
         ({"steps": 0}, InvalidValueError),
         ({"repeats": True}, InvalidTypeError),

@@ -20,8 +20,8 @@ LONGEST, MOST_ARGUMENTS = 300, 6
 # CHANGELOG.md.
 PUBLIC = {
     "slimdc": """
-        Certificate Evaluation Preprocessing SlimmableDataset TrainedNetwork __version__
-        certify condense datasets errors evaluate load save slim train_network
+        Certificate Chain Evaluation Preprocessing SlimmableDataset TrainedNetwork __version__
+        certify chain condense datasets errors evaluate load save slim train_network
     """,
     "slimdc.backend": """
         Alone Array Backend BackendFactory Compute Configured Differentiated ENTRY_POINTS
@@ -37,23 +37,30 @@ PUBLIC = {
     "slimdc.certificate": """
         Bound Certificate Condition Distance certify
     """,
+    "slimdc.chains": """
+        Cell Chain chain table
+    """,
     "slimdc.datasets": """
         RealDataset Sample fashion_mnist mnist sample
     """,
     "slimdc.errors": """
-        FileError InvalidTypeError InvalidValueError MissingBackendError NumericalError
-        SlimdcError SlimdcWarning
+        FileError InvalidTypeError InvalidValueError MissingBackendError MissingLibraryError
+        NumericalError SlimdcError SlimdcWarning
     """,
     "slimdc.losses": """
         Form Weights first_order head_gradient infinity_order orthogonality
         performance_matching ridge_solution skewness training_loss weighted_sum
     """,
     "slimdc.networks": """
-        ConvNet HEAD HEAD_BIAS MLP NORMS Network Norm Observing build cross_entropy fresh
-        keeps_statistics network_for observed predict squared_error verified
+        AlexNet ConvNet HEAD HEAD_BIAS LiteratureConvNet MLP NAMES NORMS Network Norm
+        Observing ResNet18 VGG11 build cross_entropy fresh keeps_statistics network_for
+        observed predict squared_error verified
     """,
     "slimdc.parameterization": """
         Description Factors Preprocessing SlimmableDataset reconstruct
+    """,
+    "slimdc.pictures": """
+        accuracies components convergence samples save_picture sensitivity spectrum
     """,
     "slimdc.regression": """
         Components full_row_rank linear_solution loss_gradient orthonormality_defect

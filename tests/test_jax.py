@@ -101,7 +101,7 @@ def test_evaluation_compiles_once_for_all_networks() -> None:
             steps=6,
             repeats=repeats,
             network=network,
-            settings=settings,
+            protocol=settings,
             preprocessed=True,
         )
         traced.append(network.sizes.count(9))

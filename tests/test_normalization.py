@@ -229,7 +229,7 @@ def test_evaluation_normalises_batches_and_classifies_by_running_statistics(
 
     def accuracies(settings: EvaluationSettings = settings, **options: Any) -> tuple[float, ...]:
         found = slimdc.evaluate(
-            data, x_test, classes, steps=60, repeats=2, settings=settings, **options
+            data, x_test, classes, steps=60, repeats=2, protocol=settings, **options
         )
         return found.accuracies
 

@@ -16,11 +16,13 @@ from conftest import library
 from odd_values import VALUES, of_torch
 
 import slimdc
-from slimdc import backend, datasets, errors
+from slimdc import backend, datasets, errors, ranking
 from slimdc.backend import registry
 from slimdc.errors import SlimdcError, SlimdcWarning
 from slimdc.parameterization import Description, Factors, Preprocessing, SlimmableDataset
 from slimdc.settings import CondenseSettings, EvaluationSettings, PoolSettings, SlimSettings
+from slimdc.training.augmentation import Augmentation
+from slimdc.training.schedules import Cosine, Drops
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(6, 4)), np.asarray([0, 1, 2, 0, 1, 2])
@@ -48,7 +50,6 @@ RUN: dict[str, Any] = {
     "width": 2,
     "progress": False,
 }
-TRAINED = {name: value for name, value in RUN.items() if name != "progress"}
 WATCHED: dict[str, Any] = {"history": None, "checkpoint": None, "checkpoint_interval": 20}
 
 # Each call by name, with arguments that it accepts.
@@ -76,6 +77,18 @@ QUICK: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "SlimSettings": (SlimSettings, vars(SlimSettings())),
     "CondenseSettings": (CondenseSettings, vars(CondenseSettings())),
     "EvaluationSettings": (EvaluationSettings, vars(EvaluationSettings())),
+    "Augmentation": (Augmentation, vars(Augmentation())),
+    "Cosine": (Cosine, vars(Cosine())),
+    "Drops": (Drops, vars(Drops())),
+    "label_robust_score": (
+        ranking.label_robust_score,
+        {"distilled": 0.6, "random": 0.5, "hard": 0.4, "full": 0.9, "weight": 0.5},
+    ),
+    "augmentation_robust_score": (
+        ranking.augmentation_robust_score,
+        {"distilled": 0.6, "random": 0.5, "distilled_plain": 0.4, "random_plain": 0.3}
+        | {"weight": 0.5},
+    ),
     "backend.get": (backend.get, {"name": "numpy", "device": None}),
     "backend.missing": (backend.missing, {"name": "numpy"}),
     "backend.resolve": (backend.resolve, {"backend": "auto", "array": X, "device": None}),
@@ -103,14 +116,20 @@ TRAINING: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "evaluate": (
         slimdc.evaluate,
         {"data": (X, Y), "x_test": X, "y_test": Y, "repeats": 1}
-        | {"preprocessed": False, "settings": None}
+        | {"preprocessed": False, "protocol": "quick"}
+        | RUN,
+    ),
+    "references": (
+        slimdc.references,
+        {"data": (X, Y), "x_train": X, "y_train": Y, "x_test": X, "y_test": Y, "repeats": 1}
+        | {"preprocessed": False, "protocol": "quick", "k": 1, "full_steps": 1}
         | RUN,
     ),
     "train_network": (
         slimdc.train_network,
-        {"data": (X, Y), "parameters": None, "settings": None} | TRAINED,
+        {"data": (X, Y), "parameters": None, "protocol": "quick"} | RUN,
     ),
-    "predict": (slimdc.train_network((X, Y), **TRAINED).predict, {"x": X, "preprocessed": False}),
+    "predict": (slimdc.train_network((X, Y), **RUN).predict, {"x": X, "preprocessed": False}),
 }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +13,9 @@ from slimdc._checks import at_least_one
 from slimdc.backend import Array, Backend, Tensors, conv_relu_pool
 from slimdc.errors import InvalidValueError
 from slimdc.networks import normalization
+from slimdc.networks.images import extra_padding, pooled
 from slimdc.networks.initialization import draw_head, lecun_normal
-from slimdc.networks.normalization import Floats, Norm
+from slimdc.networks.normalization import Floats, Norm, Normalise
 
 __all__ = ["ConvNet"]
 
@@ -68,7 +68,7 @@ class ConvNet:
     def __post_init__(self) -> None:
         at_least_one(width=self.width, depth=self.depth, outputs=self.outputs)
         normalization.checked(self.norm)
-        if min(self._size()) < 1:
+        if min(pooled(self.image, self.depth)) < 1:
             raise InvalidValueError(
                 "depth",
                 f"{self.depth} poolings of {self.image[0]} x {self.image[1]} images",
@@ -83,7 +83,8 @@ class ConvNet:
             parameters[f"conv{i}.weight"] = lecun_normal(rng, (3, 3, before, after))
             parameters[f"conv{i}.bias"] = np.zeros(after)
             parameters |= normalization.start(self.norm, f"norm{i}", before) if i else {}
-        return parameters | draw_head(rng, math.prod(self._size()) * channels[-1], self.outputs)
+        features = math.prod(pooled(self.image, self.depth)) * channels[-1]
+        return parameters | draw_head(rng, features, self.outputs)
 
     @property
     def statistics(self) -> tuple[str, ...]:
@@ -93,45 +94,19 @@ class ConvNet:
 
     def embed(self, ops: Backend, parameters: Tensors, x: Array) -> Array:
         """Compute features (n, f) of images (n, h, w, channels)."""
-
-        def normalise(x: Array, name: str) -> Array:
-            if self.norm == "instance":
-                moments = normalization.moments_of(x, (1, 2))
-            else:
-                mean, variance = normalization.statistics(name)
-                moments = parameters[mean], parameters[variance]
-            return normalization.normalised(x, moments, parameters, name)
-
+        normalise = normalization.embedding(self.norm, parameters)
         return self._features(ops, parameters, x, normalise)
 
     def observe(self, ops: Backend, parameters: Tensors, x: Array) -> tuple[Array, Tensors]:
         """Compute features (n, f), normalised by this batch, and the next running statistics."""
         running: Tensors = {}
-
-        def normalise(x: Array, name: str) -> Array:
-            moments = normalization.moments_of(x, (0, 1, 2))
-            running.update(normalization.remembered(moments, parameters, name))
-            return normalization.normalised(x, moments, parameters, name)
-
+        normalise = normalization.observing(self.norm, parameters, running)
         return self._features(ops, parameters, x, normalise), running
 
-    def _features(
-        self,
-        ops: Backend,
-        parameters: Tensors,
-        x: Array,
-        normalise: Callable[[Array, str], Array],
-    ) -> Array:
+    def _features(self, ops: Backend, parameters: Tensors, x: Array, normalise: Normalise) -> Array:
         for i in range(self.depth):
-            if i and self.norm != "none":
-                x = normalise(x, f"norm{i}")
+            x = normalise(x, f"norm{i}") if i else x
             weight, bias = parameters[f"conv{i}.weight"], parameters[f"conv{i}.bias"]
-            x = conv_relu_pool(ops, x, weight, bias, self._padding(i))
+            padding = 1 if i else 1 + extra_padding(self.image)
+            x = conv_relu_pool(ops, x, weight, bias, padding)
         return array_namespace(x).reshape(x, (x.shape[0], -1))
-
-    def _padding(self, block: int) -> int:
-        return 3 if block == 0 and self.image[:2] == (28, 28) else 1
-
-    def _size(self) -> tuple[int, int]:
-        grown = 2 * (self._padding(0) - 1)
-        return (self.image[0] + grown) >> self.depth, (self.image[1] + grown) >> self.depth

@@ -9,6 +9,7 @@ for which PyTorch takes the unbiased one.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -25,9 +26,12 @@ __all__ = [
     "Floats",
     "Moments",
     "Norm",
+    "Normalise",
     "checked",
+    "embedding",
     "moments_of",
     "normalised",
+    "observing",
     "remembered",
     "start",
     "statistics",
@@ -35,6 +39,8 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 Moments: TypeAlias = tuple[Array, Array]
+# A function (channels, a normalisation's name) -> normalised channels.
+Normalise: TypeAlias = Callable[[Array, str], Array]
 
 Norm: TypeAlias = Literal["none", "instance", "batch"]
 NORMS: tuple[Norm, ...] = get_args(Norm)
@@ -136,3 +142,48 @@ def remembered(moments: Moments, parameters: Tensors, name: str) -> Tensors:
         flat = array_namespace(new).reshape(new, held.shape)
         mixed[held_as] = held * MEMORY + flat * (1.0 - MEMORY)
     return mixed
+
+
+def embedding(norm: Norm, parameters: Tensors) -> Normalise:
+    """Normalise as a network embeds: by each image's own moments, or by the running ones.
+
+    Examples
+    --------
+    >>> x = np.asarray([1.0, 3.0]).reshape(1, 1, 2, 1)
+    >>> normalise = embedding("batch", start("batch", "norm1", 1))
+    >>> normalise(x, "norm1").round(4).ravel().tolist()
+    [1.0, 3.0]
+    """
+
+    def normalise(x: Array, name: str) -> Array:
+        if norm == "none":
+            return x
+        if norm == "instance":
+            return normalised(x, moments_of(x, (1, 2)), parameters, name)
+        mean, variance = statistics(name)
+        return normalised(x, (parameters[mean], parameters[variance]), parameters, name)
+
+    return normalise
+
+
+def observing(norm: Norm, parameters: Tensors, running: Tensors) -> Normalise:
+    """Normalise as a network's own step does: by the batch, whose moments enter ``running``.
+
+    Only batch normalisation has steps that differ from embedding.
+
+    Examples
+    --------
+    >>> x, running = np.asarray([1.0, 3.0]).reshape(1, 1, 2, 1), {}
+    >>> normalise = observing("batch", start("batch", "norm1", 1), running)
+    >>> normalise(x, "norm1").round(4).ravel().tolist(), running["norm1.mean"].round(9).tolist()
+    ([-1.0, 1.0], [0.2])
+    """
+    if norm != "batch":
+        return embedding(norm, parameters)
+
+    def normalise(x: Array, name: str) -> Array:
+        moments = moments_of(x, (0, 1, 2))
+        running.update(remembered(moments, parameters, name))
+        return normalised(x, moments, parameters, name)
+
+    return normalise

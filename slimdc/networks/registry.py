@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from slimdc.backend import Backend, Compute
 from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.networks.alexnet import AlexNet
 from slimdc.networks.convnet import ConvNet
+from slimdc.networks.literature_convnet import LiteratureConvNet
 from slimdc.networks.mlp import MLP
 from slimdc.networks.normalization import Norm
 from slimdc.networks.protocol import Network, fresh, predict
+from slimdc.networks.resnet import ResNet18
+from slimdc.networks.vgg import VGG11
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.factors import network_input
 
-__all__ = ["NetworkSize", "build", "network_for", "verified"]
+__all__ = ["NAMES", "NetworkSize", "build", "network_for", "verified"]
+
+_FOR_IMAGES: dict[str, Callable[..., Network]] = {
+    "convnet": ConvNet,
+    "convnet-in": LiteratureConvNet,
+    "alexnet": AlexNet,
+    "vgg11": VGG11,
+    "resnet18": ResNet18,
+}
+_FOR_VECTORS: dict[str, Callable[..., Network]] = {"mlp": MLP}
+_MAKERS = _FOR_IMAGES | _FOR_VECTORS
+
+NAMES = tuple(_MAKERS)
 
 
 def build(
@@ -25,24 +43,27 @@ def build(
     layout: str,
     outputs: int,
     *,
-    width: int,
-    depth: int,
-    norm: Norm = "none",
+    width: int | None = None,
+    depth: int | None = None,
+    norm: Norm | None = None,
 ) -> Network:
     """Make a network for samples of a shape, or pass one through.
 
     Parameters
     ----------
-    network : {"auto", "convnet", "mlp"} or Network
-        ``"auto"`` is the ConvNet for images and the MLP for flat vectors.
+    network : str or Network
+        One of `NAMES`: ``"convnet"`` (`ConvNet`), ``"convnet-in"`` (`LiteratureConvNet`),
+        ``"alexnet"``, ``"vgg11"`` and ``"resnet18"`` for images, ``"mlp"`` for flat vectors; or
+        ``"auto"``, the ConvNet for images and the MLP for flat vectors.
     shape, layout
         Of the samples, as `slimdc.SlimmableDataset` holds them.
     outputs : int
         Label entries c.
-    width, depth : int
-        Of a network made here.
-    norm : {"none", "instance", "batch"}
-        Of a ConvNet made here.
+    width, depth : int, optional
+        Of a network made here; without them, the network's own. AlexNet, VGG-11 and ResNet-18 have
+        a depth that is theirs, whatever is asked for.
+    norm : {"none", "instance", "batch"}, optional
+        Of a network made here for images; without it, the network's own.
 
     Returns
     -------
@@ -50,29 +71,64 @@ def build(
 
     Raises
     ------
-    InvalidValueError
-        If the name is unknown, or does not go with the samples.
+    InvalidTypeError, InvalidValueError
+        If the name is unknown, or does not go with the samples; the message lists those that do.
+        If width, depth or norm cannot be used.
 
     Examples
     --------
     >>> build("auto", (3, 32, 32), "channels_first", 10, width=32, depth=3)
     ConvNet(image=(32, 32, 3), outputs=10, width=32, depth=3, norm='none')
+    >>> build("resnet18", (32, 32, 3), "channels_last", 10)
+    ResNet18(image=(32, 32, 3), outputs=10, width=64, norm='instance')
     """
     if not isinstance(network, str):
         return network
-    kind = network
-    if network == "auto":
-        kind = "mlp" if layout == "flat" else "convnet"
-    if kind == "mlp" and layout == "flat":
-        return MLP(shape[0], outputs, width, depth)
-    if kind == "convnet" and layout != "flat":
-        h, w, c = (*shape[1:], shape[0]) if layout == "channels_first" else shape
-        return ConvNet((h, w, c), outputs, width, depth, norm)
+    of_kind, samples = _samples(shape, layout)
+    usual = "mlp" if layout == "flat" else "convnet"
+    name = usual if network == "auto" else network
+    asked = {"width": width, "depth": depth, "norm": norm}
+    found = f"{network!r} for samples of shape {shape}"
+    if name in of_kind:
+        try:
+            return _made(name, samples, outputs, asked)
+        except InvalidValueError as error:
+            if error.argument != "image":
+                raise
+            found += f", which it cannot take ({error})"
+    fitting = [name for name in of_kind if _fits(name, samples, outputs, asked)]
     raise InvalidValueError(
         "network",
-        f"{network!r} for samples of shape {shape}",
-        "'auto', 'convnet' for images, 'mlp' for flat vectors, or a Network",
+        found,
+        f"a Network, 'auto', or one that fits: {_listed(fitting)} (known are {_listed(NAMES)})",
     )
+
+
+def _samples(shape: tuple[int, ...], layout: str) -> tuple[dict[str, Callable[..., Network]], Any]:
+    """Find the networks for samples of that kind, and what these are told of them."""
+    if layout == "flat":
+        return _FOR_VECTORS, shape[0]
+    return _FOR_IMAGES, (*shape[1:], shape[0]) if layout == "channels_first" else shape
+
+
+def _made(name: str, samples: Any, outputs: int, asked: dict[str, Any]) -> Network:
+    """Make a network with what was asked for, as far as it has such a thing."""
+    make: Any = _MAKERS[name]
+    has = {field.name for field in fields(make)}
+    given = {of: value for of, value in asked.items() if value is not None and of in has}
+    return _MAKERS[name](samples, outputs, **given)
+
+
+def _fits(name: str, samples: Any, outputs: int, asked: dict[str, Any]) -> bool:
+    try:
+        _made(name, samples, outputs, asked)
+    except InvalidValueError:
+        return False
+    return True
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names)) or "none"
 
 
 class NetworkSize(Protocol):
@@ -89,8 +145,8 @@ class NetworkSize(Protocol):
         ...
 
     @property
-    def norm(self) -> Norm:
-        """Normalisation of a ConvNet."""
+    def norm(self) -> Norm | None:
+        """Normalisation of a network for images; None is the network's own."""
         ...
 
 
@@ -101,7 +157,7 @@ def network_for(
 
     Parameters
     ----------
-    network : {"auto", "convnet", "mlp"} or Network
+    network : str or Network
         As for `build`.
     data : SlimmableDataset
         The set whose samples it is to take.

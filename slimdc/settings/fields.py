@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from slimdc._checks import MOST, positive, shown, whole_number
+from slimdc._checks import MOST, one_of, positive, shown, whole_number
 from slimdc.errors import InvalidTypeError
+from slimdc.networks.normalization import NORMS
 
-__all__ = ["check_counts", "check_kind", "check_positive", "put"]
+__all__ = ["check_counts", "check_kind", "check_norm", "check_positive", "put"]
 
 
 def put(settings: object, name: str, value: object) -> None:
@@ -32,3 +33,9 @@ def check_kind(settings: object, **kinds: type) -> None:
         value = getattr(settings, name)
         if not isinstance(value, kind):
             raise InvalidTypeError(name, shown(value), kind.__name__)
+
+
+def check_norm(norm: object) -> None:
+    """Check the normalisation that networks are to have; None leaves it to them."""
+    if norm is not None:
+        one_of("norm", norm, NORMS)

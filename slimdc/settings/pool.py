@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from slimdc._checks import one_of
-from slimdc.networks.normalization import NORMS, Norm
-from slimdc.settings.fields import check_counts, check_positive
+from slimdc.networks.normalization import Norm
+from slimdc.settings.fields import check_counts, check_norm, check_positive
 
 __all__ = ["PoolSettings"]
 
@@ -26,11 +25,11 @@ class PoolSettings:
     batch : int
         Samples of such a step; a random part of a set that is larger.
     width : int
-        Filters of the ConvNet's first block, or units of each of the MLP's layers.
+        Filters of a network's first block, or units of each of the MLP's layers.
     depth : int
-        Blocks of the ConvNet, or layers of the MLP.
-    norm : {"none", "instance", "batch"}
-        Normalisation of the ConvNet.
+        Blocks of a ConvNet, or layers of the MLP; other networks have their own.
+    norm : {"none", "instance", "batch"} or None
+        Normalisation of a network for images; None is the network's own, none in the ConvNet.
 
     Examples
     --------
@@ -44,9 +43,9 @@ class PoolSettings:
     batch: int = 1000
     width: int = 32
     depth: int = 3
-    norm: Norm = "none"
+    norm: Norm | None = None
 
     def __post_init__(self) -> None:
         check_counts(self, size=1, lifetime=1, batch=1, width=1, depth=1)
         check_positive(self, "rate")
-        one_of("norm", self.norm, NORMS)
+        check_norm(self.norm)

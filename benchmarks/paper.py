@@ -1,0 +1,167 @@
+"""The paper's Tables 1 and 2 as a command: at an honest small scale, or at the paper's own.
+
+    python benchmarks/paper.py small                       # everything that is missing
+    python benchmarks/paper.py small --only fashion-mnist/frepo-0
+    python benchmarks/paper.py small --list
+
+A job is one chain of one method, seed and data set; it is kept under ``benchmarks/results`` cell by
+cell, with checkpoints beside, so that the command may be stopped at any moment and goes on where it
+was. Several processes may share the work: a job that another one holds is passed over. Each process
+should have a core of its own (``taskset``) and one thread (``OMP_NUM_THREADS=1``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import slimdc
+from slimdc import datasets
+from slimdc.chains.journal import read
+from slimdc.settings import EvaluationSettings
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One chain: a data set, a method, a seed."""
+
+    data: str
+    method: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Its folder under the results."""
+        return f"{self.data}/{self.method}-{self.seed}"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large everything is."""
+
+    sizes: dict[str, tuple[int, ...]]
+    seeds: dict[str, dict[str, tuple[int, ...]]]
+    condense: Callable[[str], dict[str, Any]]
+    slim: dict[str, Any]
+    evaluate: dict[str, Any]
+
+    def jobs(self) -> Iterator[Job]:
+        """All jobs, first seeds first."""
+        most = max(len(s) for methods in self.seeds.values() for s in methods.values())
+        for place in range(most):
+            for data, methods in self.seeds.items():
+                for method, seeds in methods.items():
+                    if place < len(seeds):
+                        yield Job(data, method, seeds[place])
+
+
+MATCHING = ("parameter-matching", "frepo")
+THREE, ONE = (0, 1, 2), (0,)
+
+
+def _small_condense(method: str) -> dict[str, Any]:
+    if method == "random":
+        return {}
+    return {"steps": 400, "width": 32, "backend": "numpy"}
+
+
+SCALES = {
+    "small": Scale(
+        sizes={
+            "fashion-mnist": (10, 5, 2, 1),
+            "cifar10": (10, 5, 2, 1),
+            "cifar100": (5, 2, 1),
+        },
+        seeds={
+            "fashion-mnist": {
+                "parameter-matching": THREE,
+                "frepo": THREE,
+                "random": THREE,
+                "dm": THREE,
+            },
+        },
+        condense=_small_condense,
+        slim={"steps": 200, "width": 32, "backend": "numpy"},
+        evaluate={
+            "settings": EvaluationSettings(rate=1e-3, warm_up=20, width=32),
+            "steps": 150,
+            "repeats": 3,
+            "backend": "numpy",
+        },
+    ),
+}
+
+
+def main() -> None:
+    """Do what is missing."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scale", choices=SCALES)
+    parser.add_argument("--only", nargs="+", default=[], help="jobs, as --list names them")
+    parser.add_argument("--list", action="store_true", help="say what is done and what is not")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    scale, folder = SCALES[args.scale], args.results / args.scale
+    jobs = [job for job in scale.jobs() if not args.only or job.name in args.only]
+    if args.list:
+        for job in jobs:
+            print(f"{job.name}: {done(folder / job.name)} cells")
+        return
+    for job in jobs:
+        with alone(folder / job.name) as ours:
+            if ours:
+                run(job, scale, folder / job.name)
+
+
+def run(job: Job, scale: Scale, folder: Path) -> None:
+    """Fill the cells of a job that are missing."""
+    real = load(job.data)
+    slim_by = {"random": ("random",), "frepo": ("frepo", "random")}.get(job.method)
+    slimdc.chain(
+        real.x_train,
+        real.y_train,
+        scale.sizes[job.data],
+        x_test=real.x_test,
+        y_test=real.y_test,
+        results=folder,
+        method=job.method,
+        slim_by=slim_by,
+        seed=job.seed,
+        condense=scale.condense(job.method),
+        slim=scale.slim,
+        evaluate=scale.evaluate,
+        report=lambda line: print(f"{job.name}: {line}", flush=True),
+    )
+
+
+def load(data: str) -> datasets.RealDataset:
+    """Read a data set from where `slimdc.datasets` looks for it."""
+    return {"fashion-mnist": datasets.fashion_mnist}[data]()
+
+
+def done(folder: Path) -> int:
+    """Count the finished cells of a job."""
+    return len(read(folder)[1]) if (folder / "cells.jsonl").exists() else 0
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[bool]:
+    """Hold a job, unless another process does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""What a chain is asked for: checks, and the form in which its journal keeps it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from slimdc._array import as_array, to_numpy
+from slimdc._checks import shown, whole_numbers
+from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.methods.registry import METHODS, slimming
+
+__all__ = ["descending", "digest_of", "options_of", "plain", "slimming_ways", "where"]
+
+
+def slimming_ways(method: str, slim_by: Sequence[str] | None) -> tuple[str, ...]:
+    """Give the methods that slim: those named, or the method and its learning-free companion."""
+    condenses = METHODS.get(method) if isinstance(method, str) else None
+    if slim_by is None:
+        free = "truncate" if method == "parameter-matching" else "random"
+        slims = condenses is not None and condenses.slim is not None
+        trains = slims and slimming(method).plan is not None
+        slim_by = (method, free) if trains else (free,)
+    if isinstance(slim_by, str):
+        raise InvalidTypeError("slim_by", shown(slim_by), "a sequence of methods")
+    for way in slim_by:
+        slimming(way)
+    return tuple(dict.fromkeys(slim_by))
+
+
+def descending(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Check numbers of components."""
+    given = whole_numbers("sizes", sizes, at_least=1)
+    if not given or list(given) != sorted(set(given), reverse=True):
+        raise InvalidValueError("sizes", shown(sizes), "descending numbers of components")
+    return given
+
+
+def options_of(name: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Check further arguments: those that the chain itself gives are not among them."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
+        raise InvalidTypeError(name, shown(given), "a mapping of arguments")
+    taken = {"method", "seed", "checkpoint", "x", "y", "data", "k", "ipc", "history"} & set(given)
+    if taken:
+        raise InvalidValueError(name, f"{sorted(taken)}", "arguments that the chain does not give")
+    return dict(given)
+
+
+def plain(value: Any) -> Any:
+    """Write arguments in the form that the journal keeps."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {type(value).__name__: plain(asdict(value))}
+    if isinstance(value, Mapping):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(part) for part in value]
+    return value if value is None or isinstance(value, str | int | float) else repr(value)
+
+
+def digest_of(*arrays: Any) -> str:
+    """Name data by what they hold."""
+    digest = hashlib.sha256()
+    for given in arrays:
+        host = to_numpy(as_array(given, "data"))
+        digest.update(f"{host.dtype} {host.shape}".encode())
+        digest.update(np.ascontiguousarray(host).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()[:16]
+
+
+def where() -> dict[str, str]:
+    """Tell what computed, for whoever reads the results."""
+    return {
+        "slimdc": version("slimdc"),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+    }

@@ -1,0 +1,305 @@
+"""A chain of budgets: a set is made smaller step by step, each step given only the set before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slimdc._checks import shown, whole_number
+from slimdc._inputs import Openable, open_set
+from slimdc.chains.arguments import (
+    descending,
+    digest_of,
+    options_of,
+    plain,
+    slimming_ways,
+    where,
+)
+from slimdc.chains.journal import Journal, read
+from slimdc.condensing import condense as condensed
+from slimdc.errors import FileError, InvalidValueError
+from slimdc.evaluation import evaluate as evaluated
+from slimdc.methods.registry import condensing, slimming
+from slimdc.parameterization import SlimmableDataset
+from slimdc.slimming import slim as slimmed
+from slimdc.storage import load, save
+
+__all__ = ["RETRAINED", "START", "Cell", "Chain", "chain"]
+
+# What cells are called whose set is made of the real data, or was given.
+RETRAINED, START = "RT", "start"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One set of a chain, and what networks learn from it.
+
+    Parameters
+    ----------
+    way : str
+        ``"RT"`` for a set that was made of the real data; otherwise the method that slimmed it.
+    k : int
+        Components per class.
+    accuracies : tuple of float
+        Of each network, in percent.
+    nbytes : int
+        What the set costs to keep.
+    """
+
+    way: str
+    k: int
+    accuracies: tuple[float, ...]
+    nbytes: int
+
+    @property
+    def mean(self) -> float:
+        """Mean accuracy in percent."""
+        return float(np.mean(self.accuracies))
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The cells of a chain; `slimdc.chain` makes it.
+
+    Parameters
+    ----------
+    method : str
+        The method that condensed the real data.
+    cells : tuple of Cell
+        All of them, as they were made.
+    """
+
+    method: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """The ways in which its sets were made, in the order of the cells."""
+        return tuple(dict.fromkeys(cell.way for cell in self.cells))
+
+    @classmethod
+    def read(cls, results: str | Path) -> Chain:
+        """Read the finished cells of a folder of results.
+
+        Raises
+        ------
+        FileError
+            If there is no such folder, or it holds something else.
+        """
+        configuration, cells = read(results)
+        return cls(str(configuration.get("method")), tuple(map(_cell, cells.values())))
+
+    def accuracy(self, way: str, k: int) -> float | None:
+        """Give the mean accuracy of a cell in percent; None where there is none."""
+        return next((c.mean for c in self.cells if (c.way, c.k) == (way, k)), None)
+
+    def gap(self, way: str, k: int) -> float | None:
+        """How many points a slimmed set is behind one that was made of the real data."""
+        slim, anew = self.accuracy(way, k), self.accuracy(RETRAINED, k)
+        return None if slim is None or anew is None else anew - slim
+
+
+def chain(
+    x: Any,
+    y: Any,
+    sizes: Sequence[int],
+    *,
+    x_test: Any,
+    y_test: Any,
+    results: str | Path,
+    method: str = "parameter-matching",
+    slim_by: Sequence[str] | None = None,
+    start: Openable | None = None,
+    seed: int = 0,
+    condense: Mapping[str, Any] | None = None,
+    slim: Mapping[str, Any] | None = None,
+    evaluate: Mapping[str, Any] | None = None,
+    report: Callable[[str], None] | None = None,
+) -> Chain:
+    """Slim a set step by step, each step given only the set before, and test every set.
+
+    The setting of the paper's Table 1: real data are condensed to the first size; that set is
+    slimmed to the second, the result to the third, and so on, by each of some methods. Beside them
+    stand sets that are made of the real data at each size (RT, retrained).
+
+    Parameters
+    ----------
+    x, y : array or None
+        Real samples and classes, as for `slimdc.condense`; None with ``start``.
+    sizes : sequence of int
+        Components per class, descending.
+    x_test, y_test : array
+        Real samples and classes, as for `slimdc.evaluate`.
+    results : path
+        Folder of the results: figures in ``cells.jsonl``, sets beside it. A call that was cut off
+        goes on from there, and repeats no finished cell.
+    method : str
+        What condenses the real data.
+    slim_by : sequence of str, optional
+        What slims; by default the method itself (LBS in the paper) and its learning-free companion
+        (LFS): truncation for the paper's, random rows for all others.
+    start : SlimmableDataset, path or pair, optional
+        A set to begin with, where there are no real data: nothing is retrained then.
+    seed : int
+        Seed of every random draw.
+    condense, slim, evaluate : mapping, optional
+        Further arguments of these three, such as ``{"steps": 300}``. Those of ``slim`` go to
+        methods that train.
+    report : callable, optional
+        Is given a line of text for each finished cell.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        If an argument cannot be used, or the folder holds results of another configuration.
+    FileError
+        If the folder cannot be read or written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.arange(60) % 3
+    >>> x = rng.standard_normal((60, 8)) + 2.0 * np.eye(3, 8)[y]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found = chain(
+    ...         x, y, (4, 2), x_test=x, y_test=y, results=folder,
+    ...         condense={"steps": 5, "width": 8}, slim={"steps": 5, "width": 8},
+    ...         evaluate={"steps": 20, "repeats": 1, "width": 8},
+    ...     )  # fmt: skip
+    >>> [(cell.way, cell.k) for cell in found.cells]
+    [('RT', 4), ('RT', 2), ('parameter-matching', 2), ('truncate', 2)]
+    """
+    if start is None:
+        condensing(method)
+    ways = slimming_ways(method, slim_by)
+    sizes = descending(sizes)
+    seed = whole_number("seed", seed, at_least=0)
+    options = {
+        name: options_of(name, given)
+        for name, given in (("condense", condense), ("slim", slim), ("evaluate", evaluate))
+    }
+    if (start is None) == (x is None):
+        raise InvalidValueError("start", "real data and a set, or neither", "one of the two")
+    begin = None if start is None else open_set(start, "start")
+    configuration = {
+        "method": method,
+        "sizes": sizes,
+        "seed": seed,
+        "data": digest_of(x, y) if begin is None else digest_of(*begin.host_factors()),
+        "test": digest_of(x_test, y_test),
+    } | {name: plain(given) for name, given in options.items()}
+    journal = Journal(results, configuration)
+    work = _Work(journal, begin, (x, y), (x_test, y_test), options, seed)
+    jobs = list(_jobs(method, ways, sizes, begin))
+    for job in jobs:
+        work.fill(job, report)
+    return Chain(method, tuple(_cell(journal.cells[job.name]) for job in jobs))
+
+
+def _cell(kept: Mapping[str, Any]) -> Cell:
+    """Read a cell as a journal keeps it."""
+    try:
+        accuracies = tuple(float(x) for x in kept["accuracies"])
+        return Cell(str(kept["way"]), int(kept["k"]), accuracies, int(kept["bytes"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileError("results", f"a cell {shown(kept)}", "a cell of a chain") from error
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A cell to be filled: the method that makes its set, and the cell of the set before."""
+
+    way: str
+    method: str
+    k: int
+    before: _Job | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.way} {self.k}"
+
+
+def _jobs(
+    method: str, ways: Sequence[str], sizes: Sequence[int], begin: SlimmableDataset | None
+) -> Iterator[_Job]:
+    """Give what is to be done, so that each set comes after the one before it."""
+    if begin is None:
+        first = _Job(RETRAINED, method, sizes[0], None)
+        smaller = sizes[1:]
+    else:
+        first = _Job(START, method, begin.components_per_class, None)
+        smaller = sizes
+    yield first
+    latest = dict.fromkeys(ways, first)
+    for k in smaller:
+        if begin is None:
+            yield _Job(RETRAINED, method, k, None)
+        for way in ways:
+            latest[way] = _Job(way, way, k, latest[way])
+            yield latest[way]
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Makes and tests sets, each once."""
+
+    journal: Journal
+    begin: SlimmableDataset | None
+    real: tuple[Any, Any]
+    test: tuple[Any, Any]
+    options: Mapping[str, Mapping[str, Any]]
+    seed: int
+
+    def fill(self, job: _Job, report: Callable[[str], None] | None) -> None:
+        """Make and test the set of a cell, unless it is known."""
+        if job.name in self.journal.cells:
+            return
+        begun = time.perf_counter()
+        data = self._set_of(job)
+        made = time.perf_counter()
+        options = {"progress": False} | dict(self.options["evaluate"])
+        found = evaluated(data, *self.test, seed=self.seed, **options)
+        cell = {
+            "way": job.way,
+            "k": job.k,
+            "accuracies": list(found.accuracies),
+            "bytes": data.nbytes,
+            "seconds": [round(made - begun, 1), round(time.perf_counter() - made, 1)],
+            "where": where(),
+        }
+        self.journal.note(job.name, cell)
+        if report is not None:
+            report(f"{job.name}: {found}, made in {made - begun:.0f} s")
+
+    def _set_of(self, job: _Job) -> SlimmableDataset:
+        """Give the set of a cell: from its file, or made anew, with those before it."""
+        if job.way == START and self.begin is not None:
+            return self.begin
+        path = self.journal.set_path(job.name)
+        if path.exists():
+            return load(path)
+        saved = path.with_suffix(".checkpoint")
+        data = self._made(job, saved)
+        save(data, path)
+        saved.unlink(missing_ok=True)
+        return data
+
+    def _made(self, job: _Job, saved: Path) -> SlimmableDataset:
+        options: dict[str, Any] = {"seed": self.seed, "progress": False, "method": job.method}
+        verb = "condense" if job.before is None else "slim"
+        way = condensing(job.method) if job.before is None else slimming(job.method)
+        if way.plan is not None:
+            options |= {"checkpoint": saved} | dict(self.options[verb])
+        if job.before is None:
+            return condensed(*self.real, job.k, **options)
+        return slimmed(self._set_of(job.before), job.k, **options)

@@ -1,0 +1,137 @@
+"""A folder of results that may be cut off at any moment: JSON lines, and the sets beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from slimdc._checks import path
+from slimdc.errors import FileError, InvalidValueError
+
+__all__ = ["Journal", "read"]
+
+_LINES = "cells.jsonl"
+
+
+class Journal:
+    """Results of one configuration, kept as they come.
+
+    The first line of ``cells.jsonl`` holds the configuration, each further line a finished cell. A
+    last line that was cut off is taken away when the folder is opened again.
+
+    Parameters
+    ----------
+    folder : path
+        Where; made if there is none.
+    configuration : mapping
+        All that the results depend on, of what JSON holds.
+
+    Raises
+    ------
+    FileError
+        If the folder cannot be read or written, or holds something else.
+    InvalidValueError
+        If it holds results of another configuration.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Journal(folder, {"seed": 0}).note("a", {"accuracy": 80.0})
+    ...     Journal(folder, {"seed": 0}).cells
+    {'a': {'accuracy': 80.0}}
+    """
+
+    def __init__(self, folder: str | Path, configuration: Mapping[str, Any]) -> None:
+        self.folder = path("results", folder)
+        self._lines = self.folder / _LINES
+        self.cells: dict[str, dict[str, Any]] = {}
+        # As it will be read: JSON has no tuples.
+        wanted = json.loads(json.dumps(configuration))
+        try:
+            (self.folder / "sets").mkdir(parents=True, exist_ok=True)
+            whole = _whole_lines(self._lines)
+            if not whole:
+                self._append({"configuration": wanted})
+                return
+            known, self.cells = _parsed(self._lines, whole)
+            if len(b"".join(whole)) < self._lines.stat().st_size:
+                os.truncate(self._lines, len(b"".join(whole)))
+        except OSError as error:
+            raise FileError(str(folder), f"{error}", "a folder of results") from error
+        if known != wanted:
+            raise InvalidValueError(
+                "results",
+                f"{self.folder}, whose results were made with {_difference(known, wanted)}",
+                f"a folder of this configuration, with {_difference(wanted, known)}, or a new one",
+            )
+
+    def note(self, name: str, cell: Mapping[str, Any]) -> None:
+        """Keep a finished cell, at once.
+
+        Raises
+        ------
+        FileError
+            If it cannot be written.
+        """
+        try:
+            self._append({"cell": name} | dict(cell))
+        except OSError as error:
+            raise FileError(str(self._lines), f"{error}", "a file to add to") from error
+        self.cells[name] = dict(cell)
+
+    def set_path(self, name: str) -> Path:
+        """Give the path of the set of a cell."""
+        return self.folder / "sets" / f"{name.replace(' ', '-')}.safetensors"
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        with self._lines.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def read(folder: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Read the configuration and the finished cells of a folder.
+
+    Raises
+    ------
+    FileError
+        If there is no such folder, or it holds something else.
+    """
+    lines = path("results", folder) / _LINES
+    try:
+        whole = _whole_lines(lines)
+    except OSError as error:
+        raise FileError(str(lines), f"{error}", "a folder of results") from error
+    if not whole:
+        raise FileError(str(lines), "no results", "a folder of results")
+    return _parsed(lines, whole)
+
+
+def _whole_lines(lines: Path) -> list[bytes]:
+    if not lines.exists():
+        return []
+    return [line for line in lines.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+
+
+def _parsed(lines: Path, whole: list[bytes]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    try:
+        first, *rest = (json.loads(line) for line in whole)
+        return dict(first["configuration"]), {line.pop("cell"): line for line in rest}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise FileError(
+            str(lines), f"a line that is none of results ({error})", "JSON lines of a chain"
+        ) from error
+
+
+def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    def parts() -> Iterator[str]:
+        for name in one:
+            if name not in other or one[name] != other[name]:
+                yield f"{name} = {one[name]!r}"
+
+    return ", ".join(parts()) or "less"

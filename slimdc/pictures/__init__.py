@@ -1,0 +1,15 @@
+"""Pictures of sets and of results, drawn by matplotlib where it is installed."""
+
+from slimdc.pictures.canvas import save_picture
+from slimdc.pictures.curves import accuracies, convergence, sensitivity, spectrum
+from slimdc.pictures.grids import components, samples
+
+__all__ = [
+    "accuracies",
+    "components",
+    "convergence",
+    "samples",
+    "save_picture",
+    "sensitivity",
+    "spectrum",
+]

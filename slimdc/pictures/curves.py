@@ -1,0 +1,147 @@
+"""Curves: the spectrum of a set, accuracy against budgets, and how training went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from slimdc._checks import one_of, shown
+from slimdc.chains import Chain
+from slimdc.errors import InvalidTypeError
+from slimdc.parameterization import SlimmableDataset
+from slimdc.pictures.canvas import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["accuracies", "convergence", "sensitivity", "spectrum"]
+
+
+def spectrum(data: SlimmableDataset) -> Figure:
+    """Draw the significances s of a set, a line for each class.
+
+    Parameters
+    ----------
+    data : SlimmableDataset
+        A set.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    MissingLibraryError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> figure = spectrum(slimdc.datasets.sample().data)  # doctest: +SKIP
+    """
+    figure = new_figure(5.0, 3.5)
+    axis = figure.subplots()
+    s = np.abs(data.host_factors("float64").s)
+    for i, line in enumerate(s):
+        values = np.sort(line[: data.components[i]])[::-1]
+        axis.plot(np.arange(1, values.size + 1), values, marker=".", label=f"{data.labels[i]}")
+    axis.set_xlabel("component")
+    axis.set_ylabel("significance s")
+    if 1 < s.shape[0] <= 10:
+        axis.legend(title="class", fontsize="small", ncols=2)
+    return figure
+
+
+def accuracies(
+    chains: Mapping[str, Chain], *, against: Literal["components", "bytes"] = "components"
+) -> Figure:
+    """Draw accuracies of chains against components or bytes.
+
+    Parameters
+    ----------
+    chains : mapping of str to Chain
+        Chains by the names that are written beside them.
+    against : {"components", "bytes"}
+        What a budget is counted in.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        If there is no chain, or another budget is asked for.
+    MissingLibraryError
+        If matplotlib is not installed.
+    """
+    one_of("against", against, ("components", "bytes"))
+    if not isinstance(chains, Mapping) or not chains:
+        raise InvalidTypeError("chains", shown(chains), "a mapping of names to chains")
+    figure = new_figure(6.5, 4.5)
+    axis = figure.subplots()
+    for i, (name, chain) in enumerate(chains.items()):
+        first = chain.cells[0]
+        for style, way in zip(("-", "--", ":", "-."), chain.ways, strict=False):
+            cells = [c for c in chain.cells if c.way == way]
+            if cells and way != first.way:  # it starts where the first set is
+                cells = [first, *cells]
+            places = [c.k if against == "components" else c.nbytes for c in cells]
+            axis.plot(
+                places, [c.mean for c in cells], style, color=f"C{i}", marker=".",
+                label=f"{name}: {way}",
+            )  # fmt: skip
+    axis.set_xscale("log")
+    axis.set_xlabel("components per class" if against == "components" else "bytes")
+    axis.set_ylabel("accuracy, %")
+    axis.legend(fontsize="x-small")
+    return figure
+
+
+def convergence(curves: Mapping[str, Sequence[tuple[float, float]]], what: str) -> Figure:
+    """Draw curves over training steps (the paper's Figs. 3 and 4, right).
+
+    Parameters
+    ----------
+    curves : mapping of str to sequence of (step, value)
+        Curves by name.
+    what : str
+        Written beside the vertical axis.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    return _lines(curves, "step", what, scale="linear")
+
+
+def sensitivity(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
+    """Draw accuracy against the weight of each term of Eq. 13.
+
+    Parameters
+    ----------
+    curves : mapping of str to sequence of (weight, accuracy)
+        Accuracies in percent by the name of the weight.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    return _lines(curves, "weight, as a multiple of the default", "accuracy, %", scale="log")
+
+
+def _lines(
+    curves: Mapping[str, Sequence[tuple[float, float]]], across: str, up: str, *, scale: str
+) -> Figure:
+    if not isinstance(curves, Mapping) or not curves:
+        raise InvalidTypeError("curves", shown(curves), "a mapping of names to curves")
+    figure = new_figure(5.0, 3.5)
+    axis = figure.subplots()
+    for name, points in curves.items():
+        axis.plot(*zip(*points, strict=True), marker=".", label=name)
+    axis.set_xscale(scale)
+    axis.set_xlabel(across)
+    axis.set_ylabel(up)
+    axis.legend(fontsize="small")
+    return figure

@@ -1,0 +1,125 @@
+"""Samples as images: sets one below the other, and one class by the components that are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slimdc._array import to_numpy
+from slimdc._checks import shown
+from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.parameterization import SlimmableDataset
+from slimdc.pictures.canvas import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["components", "samples"]
+
+
+def samples(sets: Mapping[str, SlimmableDataset], *, per_class: int = 1) -> Figure:
+    """Draw the first samples of each class, a line for each set (the paper's Fig. 5).
+
+    Parameters
+    ----------
+    sets : mapping of str to SlimmableDataset
+        Sets of images by the names that are written beside them, of the same classes.
+    per_class : int
+        Samples of each class.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        If there is no set, or one holds no images.
+    MissingLibraryError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> data = slimdc.datasets.sample().data  # doctest: +SKIP
+    >>> figure = samples({"before": data, "after": data.truncate(2)})  # doctest: +SKIP
+    """
+    if not isinstance(sets, Mapping) or not sets:
+        raise InvalidTypeError("sets", shown(sets), "a mapping of names to sets")
+    return _grid({name: _images(data, per_class) for name, data in sets.items()})
+
+
+def components(
+    data: SlimmableDataset, label: int, counts: Sequence[int], columns: int = 10
+) -> Figure:
+    """Draw samples of a class by how many components are kept (the paper's Fig. 6).
+
+    Parameters
+    ----------
+    data : SlimmableDataset
+        A set of images.
+    label : int
+        The class.
+    counts : sequence of int
+        Numbers of components.
+    columns : int
+        Samples of a line.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        If the set holds no images, or not that class or number of components.
+    MissingLibraryError
+        If matplotlib is not installed.
+    """
+    if label not in data.labels:
+        raise InvalidValueError("label", shown(label), f"one of {shown(data.labels)}")
+    rows = np.flatnonzero(data.members == label)[:columns]
+    return _grid({f"{k}": _pixels(data.truncate(k))[rows] for k in counts})
+
+
+def _images(data: SlimmableDataset, per_class: int) -> np.ndarray:
+    first = np.cumsum([0, *data.samples[:-1]])
+    picked = [
+        start + np.arange(min(per_class, held))
+        for start, held in zip(first, data.samples, strict=True)
+    ]
+    images: np.ndarray = _pixels(data)[np.concatenate(picked)]
+    return images
+
+
+def _pixels(data: SlimmableDataset) -> np.ndarray:
+    """Give samples as pixels in [0, 1], (n, height, width, channels)."""
+    if data.layout == "flat":
+        raise InvalidValueError("sets", f"samples of shape {data.shape}", "a set of images")
+    x = to_numpy(data.arrays()[0]).astype(np.float32)
+    raw: np.ndarray = np.asarray(data.preprocessing.invert(x, data.layout))
+    pixels: np.ndarray = np.clip(raw, 0.0, 1.0)
+    if data.layout == "channels_first":
+        pixels = np.moveaxis(pixels, 1, -1)
+    return pixels
+
+
+def _grid(lines: Mapping[str, np.ndarray]) -> Figure:
+    columns = max(len(images) for images in lines.values())
+    figure = new_figure(0.8 * columns + 2.0, 0.85 * len(lines) + 0.2)
+    axes = figure.subplots(len(lines), columns, squeeze=False)
+    for line, (title, images) in zip(axes, lines.items(), strict=True):
+        for axis in line:
+            axis.set_axis_off()
+        for axis, image in zip(line, images, strict=False):
+            _draw(axis, image)
+        line[0].text(-0.15, 0.5, title, ha="right", va="center", transform=line[0].transAxes)
+    return figure
+
+
+def _draw(axis: Any, image: np.ndarray) -> None:
+    if image.shape[-1] == 3:
+        axis.imshow(image)
+    else:
+        axis.imshow(image[..., 0], cmap="gray", vmin=0.0, vmax=1.0)

@@ -1,0 +1,194 @@
+"""Chains of budgets: each step is given the set before alone, and a cut loses nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import slimdc
+from slimdc.chains import Cell, Chain, chain, table
+from slimdc.errors import FileError, SlimdcError
+
+CONDENSE = {"steps": 4, "width": 8}
+SLIM = {"steps": 3, "width": 8}
+EVALUATE = {"steps": 12, "repeats": 2, "width": 8}
+
+
+def problem() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    return rng.standard_normal((60, 8)).astype(np.float32) + 2 * np.eye(3, 8, dtype="f4")[y], y
+
+
+def run(folder: Path, **changed: Any) -> Chain:
+    x, y = problem()
+    arguments: dict[str, Any] = {
+        "x": x,
+        "y": y,
+        "sizes": (4, 2, 1),
+        "x_test": x,
+        "y_test": y,
+        "results": folder,
+        "seed": 3,
+        "condense": CONDENSE,
+        "slim": SLIM,
+        "evaluate": EVALUATE,
+    }
+    return chain(**(arguments | changed))
+
+
+def test_every_step_is_given_the_set_before_alone(tmp_path: Path) -> None:
+    found = run(tmp_path)
+    x, y = problem()
+    first = slimdc.condense(x, y, 4, seed=3, **CONDENSE)
+    trained = slimdc.slim(slimdc.slim(first, 2, seed=3, **SLIM), 1, seed=3, **SLIM)
+    expected = {
+        ("RT", 4): first,
+        ("RT", 2): slimdc.condense(x, y, 2, seed=3, **CONDENSE),
+        ("RT", 1): slimdc.condense(x, y, 1, seed=3, **CONDENSE),
+        ("parameter-matching", 2): slimdc.slim(first, 2, seed=3, **SLIM),
+        ("parameter-matching", 1): trained,
+        ("truncate", 2): first.truncate(2),
+        ("truncate", 1): first.truncate(1),
+    }
+    assert {(cell.way, cell.k) for cell in found.cells} == set(expected)
+    for cell in found.cells:
+        data = expected[cell.way, cell.k]
+        alone = slimdc.evaluate(data, x, y, seed=3, **EVALUATE)
+        assert cell.accuracies == alone.accuracies
+        assert cell.nbytes == data.nbytes
+    kept = slimdc.load(tmp_path / "sets" / "parameter-matching-1.safetensors")
+    assert kept.host_factors().vx.tobytes() == trained.host_factors().vx.tobytes()
+
+
+def test_methods_that_train_samples_are_slimmed_by_random_rows(tmp_path: Path) -> None:
+    found = run(tmp_path, method="frepo", sizes=(4, 2))
+    assert found.ways == ("RT", "frepo", "random")
+    assert run(tmp_path / "free", method="random", sizes=(4, 2)).ways == ("RT", "random")
+
+
+def test_a_set_alone_is_slimmed_and_tested(tmp_path: Path) -> None:
+    x, y = problem()
+    data = slimdc.SlimmableDataset.from_arrays(x[:24], y[:24])
+    found = run(tmp_path, x=None, y=None, start=data, sizes=(4, 2))
+    assert [(cell.way, cell.k) for cell in found.cells] == [
+        ("start", 8),
+        *((way, k) for k in (4, 2) for way in ("parameter-matching", "truncate")),
+    ]
+    assert found.gap("truncate", 2) is None
+
+
+@pytest.mark.parametrize("finished", range(7))
+def test_a_chain_that_was_cut_off_goes_on_and_repeats_nothing(
+    tmp_path: Path, finished: int
+) -> None:
+    whole = run(tmp_path / "whole")
+    lines: list[str] = []
+
+    def stop(line: str) -> None:
+        lines.append(line)
+        if len(lines) > finished:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", report=stop)
+    cells = tmp_path / "cut" / "cells.jsonl"
+    cells.write_bytes(cells.read_bytes()[:-5])  # the last cell was being written
+    for path in (tmp_path / "cut" / "sets").iterdir():
+        if finished % 2:  # sets are lost with the machine, figures are not
+            path.unlink()
+    repeated: list[str] = []
+    assert run(tmp_path / "cut", report=repeated.append) == whole
+    assert len(repeated) == len(whole.cells) - finished
+    assert Chain.read(tmp_path / "cut") == whole
+
+
+def test_the_file_holds_what_the_figures_depend_on(tmp_path: Path) -> None:
+    run(tmp_path, sizes=(4, 2))
+    first, *rest = map(json.loads, (tmp_path / "cells.jsonl").read_text().splitlines())
+    assert first["configuration"]["condense"] == CONDENSE
+    assert first["configuration"]["seed"] == 3
+    for line in rest:
+        assert set(line) >= {"cell", "way", "k", "accuracies", "bytes", "seconds", "where"}
+        assert line["where"]["slimdc"] == slimdc.__version__
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"seed": 4},
+        {"condense": {"steps": 5, "width": 8}},
+        {"slim": {}},
+        {"evaluate": EVALUATE | {"repeats": 1}},
+        {"x_test": problem()[0] + 1},
+        {"method": "frepo"},
+        {"sizes": (4, 1)},
+    ],
+)
+def test_results_of_another_configuration_are_refused(
+    tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    run(tmp_path)
+    before = (tmp_path / "cells.jsonl").read_bytes()
+    with pytest.raises(SlimdcError, match=r"another|whose results were made with"):
+        run(tmp_path, **changed)
+    assert (tmp_path / "cells.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"sizes": (2, 4)}, "sizes: found"),
+        ({"sizes": ()}, "sizes: found"),
+        ({"sizes": 4}, "sizes: found"),
+        ({"sizes": (4, 0)}, "sizes"),
+        ({"method": "magic"}, "method: found 'magic', expected one that can condense"),
+        ({"method": "truncate"}, "method: found 'truncate', which cannot condense"),
+        ({"slim_by": ("magic",)}, "method: found 'magic', expected one that can slim"),
+        ({"slim_by": "truncate"}, "slim_by: found"),
+        ({"seed": -1}, "seed: found"),
+        ({"condense": 3}, "condense: found"),
+        ({"condense": {"seed": 3}}, "condense: found"),
+        ({"x": None, "y": None}, "start: found"),
+        ({"results": 3}, "results: found"),
+    ],
+)
+def test_bad_input_is_named(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(SlimdcError) as caught:
+        run(**({"folder": tmp_path / "new"} | changed))
+    assert str(caught.value).startswith(message)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]\n", "{}\n", "no JSON\n", '{"configuration": 3}\n', '{"configuration": {}}\n[]\n',
+     '{"configuration": {}}\n{"cell": "RT 4"}\n', "[" * 100_000 + "\n"],
+)  # fmt: skip
+def test_a_damaged_folder_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "cells.jsonl").write_text(text)
+    with pytest.raises(FileError):
+        Chain.read(tmp_path)
+
+
+def test_a_table_by_hand() -> None:
+    def one(rt: float, lbs: float) -> Chain:
+        return Chain(
+            "frepo",
+            (
+                Cell("RT", 2, (rt,), 100),
+                Cell("RT", 1, (rt - 10,), 50),
+                Cell("frepo", 1, (lbs,), 50),
+            ),
+        )
+
+    assert table([one(80.0, 60.0), one(82.0, 64.0)]).splitlines()[2:] == [
+        "| frepo | RT | 81.0 ± 1.4 | 71.0 ± 1.4 |",
+        "| | slimmed by frepo | | 62.0 ± 2.8 |",
+        "| | gap | | 9.0 |",
+        "| | bytes | 100 | 50 |",
+    ]

@@ -1,0 +1,93 @@
+"""Pictures: what is drawn is what sets and chains hold."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import slimdc
+from slimdc import pictures
+from slimdc.chains import Cell, Chain
+from slimdc.errors import FileError, MissingLibraryError, SlimdcError
+
+
+def images(layout: str = "channels_last", channels: int = 1) -> slimdc.SlimmableDataset:
+    rng = np.random.default_rng(0)
+    shape = (8, 8, channels) if layout == "channels_last" else (channels, 8, 8)
+    x = rng.uniform(size=(12, *shape))
+    space = slimdc.Preprocessing([0.5] * channels, [0.25] * channels)
+    y = np.repeat(np.arange(3), (5, 4, 3))
+    return slimdc.SlimmableDataset.from_arrays(
+        space.apply(x, layout), y, layout=layout, preprocessing=space
+    )
+
+
+@pytest.mark.parametrize(
+    ("layout", "channels"), [("channels_last", 1), ("channels_last", 3), ("channels_first", 3)]
+)
+def test_a_grid_shows_the_first_samples_of_each_class_as_pixels(layout: str, channels: int) -> None:
+    data = images(layout, channels)
+    figure = pictures.samples({"before": data, "after": data.truncate(1)}, per_class=2)
+    shown = [axis.images[0].get_array() for axis in figure.axes if axis.images]
+    assert len(shown) == 12
+    raw = data.preprocessing.invert(data.arrays()[0], layout)
+    raw = np.moveaxis(raw, 1, -1) if layout == "channels_first" else raw
+    for image, row in zip(shown, (0, 1, 5, 6, 9, 10), strict=False):
+        np.testing.assert_allclose(np.squeeze(image), np.squeeze(raw[row]), atol=1e-6)
+    assert [text.get_text() for axis in figure.axes for text in axis.texts] == ["before", "after"]
+
+
+def test_a_class_is_shown_by_components() -> None:
+    figure = pictures.components(images(), 1, (3, 1), columns=3)
+    assert sum(bool(axis.images) for axis in figure.axes) == 6
+
+
+def test_a_spectrum_is_that_of_the_set() -> None:
+    data = images()
+    (axis,) = pictures.spectrum(data).axes
+    for i, line in enumerate(axis.lines):
+        held = data.components[i]
+        np.testing.assert_allclose(line.get_ydata(), data.s[i, :held])
+
+
+@pytest.mark.parametrize("against", ["components", "bytes"])
+def test_accuracies_begin_at_the_first_set(against: str) -> None:
+    cells = Cell("RT", 2, (80.0,), 100), Cell("RT", 1, (70.0,), 50), Cell("dm", 1, (69.0, 71.0), 50)
+    figure = pictures.accuracies({"dm": Chain("dm", cells)}, against=against)  # type: ignore[arg-type]
+    retrained, slimmed = figure.axes[0].lines
+    places = [2, 1] if against == "components" else [100, 50]
+    assert list(retrained.get_xdata()) == list(slimmed.get_xdata()) == places
+    assert list(retrained.get_ydata()) == [80.0, 70.0]
+    assert list(slimmed.get_ydata()) == [80.0, 70.0]
+
+
+def test_pictures_are_saved_as_png(tmp_path: Path) -> None:
+    figure = pictures.sensitivity({"first": [(0.1, 80.0), (10.0, 81.0)]})
+    pictures.save_picture(figure, tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+    with pytest.raises(FileError):
+        pictures.save_picture(figure, tmp_path / "none" / "a.png")
+    assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_bad_input_is_named() -> None:
+    flat = slimdc.SlimmableDataset.from_arrays(np.eye(4), [0, 0, 1, 1])
+    for draw in (
+        lambda: pictures.samples({}),
+        lambda: pictures.samples({"flat": flat}),
+        lambda: pictures.components(images(), 7, (1,)),
+        lambda: pictures.components(images(), 1, (9,)),
+        lambda: pictures.accuracies({}),
+        lambda: pictures.convergence({}, "loss"),
+    ):
+        with pytest.raises(SlimdcError):
+            draw()
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingLibraryError, match=r"slimdc\[plot\]"):
+        pictures.spectrum(images())
