@@ -14,7 +14,7 @@ from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.labels import class_indices
 from slimdc.parameterization.layout import sample_shape
-from slimdc.parameterization.preprocessing import Preprocessing
+from slimdc.parameterization.preprocessing import Preprocessing, in_space
 from slimdc.storage import load
 
 __all__ = ["Openable", "open_real", "open_set"]
@@ -97,9 +97,7 @@ def open_samples(
         found = sample_shape(found, layout)[0]
     if found != shape:
         raise InvalidValueError(name, f"samples of shape {found}", f"samples of shape {shape}")
-    host = np.asarray(preprocessing.apply(host.reshape(-1, *shape), layout))
-    if host.dtype != np.float64:
-        host = host.astype(np.float32, copy=False)
+    host = in_space(host.reshape(-1, *shape), layout, preprocessing)
     if not np.isfinite(host).all():
         raise InvalidValueError(name, "values that are not finite", "finite samples")
     return host

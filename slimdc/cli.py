@@ -16,13 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slimdc import __version__
-from slimdc.errors import FileError, InvalidValueError, SlimdcError
+from slimdc.errors import FileError, SlimdcError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = ["main"]
 
@@ -143,9 +140,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument(
         "--data",
-        choices=("fashion-mnist", "mnist", "sample"),
         default="fashion-mnist",
-        help="real test images (default: fashion-mnist); sample: 1,000 of them, in the package",
+        metavar="NAME|FOLDER",
+        help="real test images: cifar10, cifar100, fashion-mnist (the default), mnist, the path of "
+        "their files or of a folder of images, or sample: 1,000 images in the package",
     )
     evaluate.add_argument("--root", type=Path, metavar="DIR", help="folder of the data's files")
     evaluate.add_argument("--repeats", type=int, default=5, help="networks (default: 5)")
@@ -201,9 +199,12 @@ def _certify(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     import slimdc
+    from slimdc._command_data import real_images, with_matrix
 
     data = slimdc.load(options.set)
-    x_test, y_test = _test_images(options.data, options.root)
+    x_train, x_test, y_test = real_images(options.data, options.root)
+    if not data.preprocessing.is_complete:
+        data = with_matrix(data, options.set, x_train)
     result = slimdc.evaluate(
         data,
         x_test,
@@ -217,21 +218,6 @@ def _evaluate(options: argparse.Namespace) -> None:
         progress=_progress(),
     )
     print(f"{result} on {len(y_test):,} real test images")
-
-
-def _test_images(name: str, root: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    from slimdc import datasets
-
-    if name == "sample" and root is not None:
-        raise InvalidValueError("--root", str(root), "none: the sample is in the package")
-    if name == "sample":
-        return datasets.sample()[1:]
-    read = datasets.mnist if name == "mnist" else datasets.fashion_mnist
-    try:
-        real = read(None if root is None else root.expanduser())
-    except RuntimeError as error:  # no such user
-        raise FileError("--root", f"{root} ({error})", "a folder") from error
-    return real.x_test, real.y_test
 
 
 def _backends(_: argparse.Namespace) -> None:

@@ -18,8 +18,9 @@ from slimdc.methods.registry import condensing
 from slimdc.networks import Network
 from slimdc.parameterization import Preprocessing, SlimmableDataset
 from slimdc.parameterization.labels import label_rows
-from slimdc.parameterization.layout import channels, check_layout, sample_shape
-from slimdc.parameterization.preprocessing import checked
+from slimdc.parameterization.layout import check_layout, sample_shape
+from slimdc.parameterization.preprocessing import chosen as chosen_preprocessing
+from slimdc.parameterization.preprocessing import in_space
 from slimdc.settings import Settings, chosen
 from slimdc.training.algorithm import run
 from slimdc.training.identity import identity
@@ -43,7 +44,7 @@ def condense(
     network: str | Network = "auto",
     width: int | None = None,
     preset: str | Settings = "default",
-    preprocessing: Preprocessing | None = None,
+    preprocessing: str | Preprocessing | None = None,
     preprocessed: bool = False,
     layout: str | None = None,
     progress: Progress = None,
@@ -80,9 +81,10 @@ def condense(
         As for `slimdc.slim`.
     preset : {"default", "paper"} or settings
         All other settings: `slimdc.settings.CondenseSettings`, or those of the method.
-    preprocessing : Preprocessing, optional
+    preprocessing : {"standardise", "zca", "none"} or Preprocessing, optional
         Brings samples into the space in which the set lives, and is recorded with it. By default
-        they are standardised by the mean and deviation of each channel.
+        they are standardised by the mean and deviation of each channel; "zca" whitens them as
+        `Preprocessing.zca` does.
     preprocessed : bool
         True says that ``x`` already lives in that space.
     layout : {"flat", "channels_last", "channels_first"}, optional
@@ -137,10 +139,8 @@ def condense(
     shape, layout = sample_shape(axes, layout, "x")
     preprocessed = truth("preprocessed", preprocessed)
     raw, classes = open_real(source, y, shape, layout, Preprocessing(), "")
-    if preprocessing is None:
-        preprocessing = Preprocessing() if preprocessed else _standardisation(raw, layout)
-    preprocessing = checked(preprocessing, channels(shape, layout))
-    real = raw if preprocessed else np.asarray(preprocessing.apply(raw, layout))
+    preprocessing = chosen_preprocessing(preprocessing, raw, layout, preprocessed)
+    real = raw if preprocessed else in_space(raw, layout, preprocessing)
     rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
     rows, classes = label_rows(classes, len(classes))
     material = Material(real, rows, classes, layout, preprocessing, dtype_name(real))
@@ -156,12 +156,3 @@ def condense(
         return identity(plan.compute, plan.network, start, *told)
 
     return run(plan, monitor, digest, f"condense to {ipc}")
-
-
-@np.errstate(all="ignore")  # what overflows is refused as not finite
-def _standardisation(x: np.ndarray, layout: str) -> Preprocessing:
-    axes = {"channels_last": (0, 1, 2), "channels_first": (0, 2, 3)}.get(layout)
-    # float64 sums: float32 ones of 47 million pixels lose digits.
-    mean, std = (f(x, axis=axes, dtype=np.float64) for f in (np.mean, np.std))
-    spread = np.where(std > 0, std, 1.0)
-    return Preprocessing(np.atleast_1d(mean).tolist(), np.atleast_1d(spread).tolist())

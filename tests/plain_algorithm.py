@@ -84,7 +84,9 @@ def embed(network: ConvNet, parameters: Tensors, x: torch.Tensor, own: bool = Fa
 
 
 def samples(factors: Tensors, image: tuple[int, int, int]) -> Pair:
-    """Compute X = U Σ V_x and Y = U Σ V_y, class by class (Eq. 8)."""
+    """Compute X = U Σ V_x and Y = U Σ V_y, class by class (Eq. 8); or take samples as they are."""
+    if "x" in factors:
+        return factors["x"].reshape(-1, *image), factors["y"]
     x, y = [], []
     for u, s, vx, vy in zip(*(factors[name] for name in ("u", "s", "vx", "vy")), strict=True):
         x.append(u @ torch.diag(s) @ vx)
@@ -103,7 +105,7 @@ def train(
     history = []
     for t in range(1, run.steps + 1):
         member = pool[i := int(run.rng.integers(run.size))]
-        n, part = factors["u"].shape[0] * factors["u"].shape[1], None
+        n, part = len(samples(factors, run.network.image)[0]), None
         if n > run.at_most:
             part = torch.tensor(run.rng.choice(n, run.at_most, replace=False))
         x_before, y_before = batch()
@@ -198,6 +200,16 @@ def matching(ridge: float, weights: dict[str, float]) -> Objective:
         values = first, infinity, skewness(factors), orthogonality(factors)
         names = ("first", "infinity", "skew", "ortho")
         return {name: (x, weights[name]) for name, x in zip(names, values, strict=True)}
+
+    return parts
+
+
+def performance_alone(ridge: float) -> Objective:
+    """Eq. 1, averaged over the batch."""
+
+    def parts(after: Pair, before: Pair, factors: Tensors, w: torch.Tensor) -> Any:
+        error = before[0] @ solution(*after, ridge) - before[1]
+        return {"performance": ((error**2).sum() / len(error), 1.0)}
 
     return parts
 

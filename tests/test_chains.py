@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +194,10 @@ def test_a_table_by_hand() -> None:
         "| | gap | | 9.0 |",
         "| | bytes | 100 | 50 |",
     ]
+
+
+def test_the_page_of_results_is_made_of_them() -> None:
+    root = Path(__file__).parents[1]
+    script = root / "benchmarks" / "paper_page.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from slimdc import datasets
+from slimdc.datasets import bundled, places
 from slimdc.errors import FileError, InvalidTypeError
 
 TRAIN, TEST = 20, 5
@@ -43,7 +44,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLIMDC_DATA", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
-    monkeypatch.setattr(datasets, "_DEBIAN", tmp_path / "debian")
+    monkeypatch.setattr(places, "DEBIAN", tmp_path / "debian")
 
 
 @pytest.mark.parametrize("compress", [False, True])
@@ -212,7 +213,7 @@ def test_sample_is_the_real_set_in_the_package() -> None:
 
 
 def test_sample_of_a_damaged_installation(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(datasets.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(bundled.resources, "files", lambda _: tmp_path)
     with pytest.raises(FileError):
         datasets.sample()
 

@@ -41,7 +41,7 @@ PUBLIC = {
         Cell Chain chain table
     """,
     "slimdc.datasets": """
-        RealDataset Sample fashion_mnist mnist sample
+        RealDataset Sample cifar10 cifar100 fashion_mnist image_folder mnist read sample
     """,
     "slimdc.errors": """
         FileError InvalidTypeError InvalidValueError MissingBackendError MissingLibraryError
@@ -58,6 +58,9 @@ PUBLIC = {
     """,
     "slimdc.parameterization": """
         Description Factors Preprocessing SlimmableDataset reconstruct
+    """,
+    "slimdc.parameterization.preprocessing": """
+        FLOATS ImageNorm Preprocessing Standardisation Whitening checked chosen in_space
     """,
     "slimdc.pictures": """
         accuracies components convergence samples save_picture sensitivity spectrum

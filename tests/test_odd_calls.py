@@ -28,6 +28,7 @@ RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(6, 4)), np.asarray([0, 1, 2, 0, 1, 2])
 SOFT = np.eye(3)[Y]
 DATA = SlimmableDataset.from_arrays(X, Y)
+WHITENED = Preprocessing.zca(X)
 KNOWN = {
     name: getattr(DATA, name)
     for name in (
@@ -73,6 +74,16 @@ QUICK: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "apply": (Preprocessing(0.5, 0.5).apply, {"x_raw": X, "layout": "flat"}),
     "invert": (Preprocessing(0.5, 0.5).invert, {"x": X, "layout": "flat"}),
     "from_dict": (Preprocessing.from_dict, {"plain": {"mean": [0.5], "std": [0.5]}}),
+    "standardise": (Preprocessing.standardise, {"x": X, "layout": None}),
+    "named": (Preprocessing.named, {"name": "mnist"}),
+    "zca": (
+        Preprocessing.zca,
+        {"x": X, "layout": None, "recipe": "frepo", "regularisation": 0.1, "base": None},
+    ),
+    "fitted": (WHITENED.fitted, {"x": X}),
+    "with_matrix": (WHITENED.with_matrix, {"source": WHITENED}),
+    "save_matrix": (WHITENED.save_matrix, {"path": "matrix.safetensors"}),
+    "with_preprocessing": (DATA.with_preprocessing, {"preprocessing": WHITENED}),
     "PoolSettings": (PoolSettings, vars(PoolSettings())),
     "SlimSettings": (SlimSettings, vars(SlimSettings())),
     "CondenseSettings": (CondenseSettings, vars(CondenseSettings())),
@@ -94,6 +105,10 @@ QUICK: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "backend.resolve": (backend.resolve, {"backend": "auto", "array": X, "device": None}),
     "fashion_mnist": (datasets.fashion_mnist, {"root": "no such folder"}),
     "mnist": (datasets.mnist, {"root": "no such folder"}),
+    "cifar10": (datasets.cifar10, {"root": "no such folder"}),
+    "cifar100": (datasets.cifar100, {"root": "no such folder"}),
+    "image_folder": (datasets.image_folder, {"root": "no such folder", "size": 4}),
+    "read": (datasets.read, {"data": "no such folder", "root": None}),
     "certify": (slimdc.certify, {"before": DATA, "after": DATA.truncate(1), "w": None, "eta": 1}),
     "load": (slimdc.load, {"path": "no such file", "like": None}),
 }

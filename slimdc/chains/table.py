@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from slimdc.chains.chain import RETRAINED, Chain
+from slimdc.chains.cells import RETRAINED, Chain
 from slimdc.errors import InvalidTypeError
 
 __all__ = ["table"]

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 from array_api_compat import array_namespace
 
+from slimdc._checks import non_negative
 from slimdc.backend import Array, Backend, Tensors
 from slimdc.methods.batches import ClassBatches
 from slimdc.methods.method import Method, Task, Way, random_rows
@@ -19,7 +20,7 @@ from slimdc.networks import Network, Norm, network_for
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.pixels import PixelParameterization
 from slimdc.parameterization.units import Units
-from slimdc.settings.fields import check_counts, check_positive
+from slimdc.settings.fields import check_counts, check_norm, check_positive, put
 from slimdc.training.optimizers import Sgd
 from slimdc.training.plan import Plan, Schedule
 from slimdc.training.sources import FreshNetworks
@@ -57,11 +58,13 @@ class DmSettings:
     momentum: float = 0.5
     width: int = 32
     depth: int = 3
-    norm: Norm = "instance"
+    norm: Norm | None = "instance"
 
     def __post_init__(self) -> None:
         check_counts(self, steps=0, batch=1, width=1, depth=1)
         check_positive(self, "rate")
+        put(self, "momentum", non_negative("momentum", self.momentum, below=1.0))
+        check_norm(self.norm)
 
     def of_width(self, width: int) -> Self:
         """Give the same settings with networks of another width."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -458,6 +459,42 @@ class SlimmableDataset:
         [[2.0, 0.0], [0.0, 2.0]]
         """
         return type(self)(Factors(u, s, vx, vy), self._description)
+
+    def with_preprocessing(self, preprocessing: Preprocessing) -> Self:
+        """Say anew what brought the samples into their space; the samples stay as they are.
+
+        So a whitening gets its matrix after `load`, which a file does not hold::
+
+            data = data.with_preprocessing(data.preprocessing.fitted(x_train))
+
+        Parameters
+        ----------
+        preprocessing : Preprocessing
+            What brought them there.
+
+        Returns
+        -------
+        SlimmableDataset
+            The set, of the same factors.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            It is no preprocessing of such samples.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> data = SlimmableDataset.from_arrays(np.eye(2), [0, 1])
+        >>> data.with_preprocessing(Preprocessing(0.5, 0.25)).preprocessing
+        Preprocessing(mean=(0.5,), std=(0.25,))
+        """
+        if not isinstance(preprocessing, Preprocessing):
+            found = type(preprocessing).__name__
+            raise InvalidTypeError("preprocessing", found, "a Preprocessing")
+        made = type(self).__new__(type(self))
+        made._hold(self._factors, replace(self._description, preprocessing=preprocessing))
+        return made
 
     def _hold(self, factors: Iterable[Any], description: Description) -> None:
         """Take over what is known to be right, and factors that nobody else holds."""

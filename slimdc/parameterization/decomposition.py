@@ -14,7 +14,7 @@ from slimdc.backend import one_blas_thread, parallel_map
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
 from slimdc.parameterization.description import Description, Factors
 from slimdc.parameterization.labels import label_rows
-from slimdc.parameterization.layout import channels, check_layout, sample_shape
+from slimdc.parameterization.layout import check_layout, sample_shape
 from slimdc.parameterization.preprocessing import FLOATS, Preprocessing, checked
 
 __all__ = ["decompose"]
@@ -116,7 +116,7 @@ def _samples(
     if layout is not None and check_layout(layout) == "flat":
         axes = (int(np.prod(axes)),)
     shape, layout = sample_shape(axes, layout, argument="x")
-    preprocessing = checked(preprocessing, channels(shape, layout))
+    preprocessing = checked(preprocessing, shape, layout)
     host = to_numpy(x, "x").reshape(-1, *shape)
     if name == "uint8":
         host = preprocessing.apply(host, layout)

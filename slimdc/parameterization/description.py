@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from slimdc._array import dtype_name
 from slimdc._checks import one_of, shown, whole_numbers
 from slimdc.errors import InvalidTypeError, InvalidValueError
-from slimdc.parameterization.layout import channels, check_layout, sample_shape
+from slimdc.parameterization.layout import check_layout, sample_shape
 from slimdc.parameterization.preprocessing import FLOATS, Preprocessing, checked
 
 __all__ = ["NAMES", "Description", "Factors", "described"]
@@ -92,7 +92,7 @@ class Description:
     def __post_init__(self) -> None:
         shape, layout = sample_shape(self.shape, check_layout(self.layout))
         one_of("dtype", self.dtype, FLOATS)
-        self._set(shape=shape, preprocessing=checked(self.preprocessing, channels(shape, layout)))
+        self._set(shape=shape, preprocessing=checked(self.preprocessing, shape, layout))
         for name, lowest in (("labels", 0), ("samples", 1), ("components", 1)):
             self._set(**{name: whole_numbers(name, getattr(self, name), at_least=lowest)})
         blocks = [len(counts) for counts in (self.labels, self.samples, self.components)]

@@ -77,7 +77,8 @@ def load(path: str | os.PathLike[str], *, like: Any = None) -> SlimmableDataset:
     Returns
     -------
     SlimmableDataset
-        The set, with the factors that were saved, to the bit.
+        The set, with the factors that were saved, to the bit. A whitening of its preprocessing is
+        without its matrix: see `SlimmableDataset.with_preprocessing`.
 
     Raises
     ------

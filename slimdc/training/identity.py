@@ -51,7 +51,9 @@ def identity(compute: Compute, network: Network, data: SlimmableDataset, *argume
     """
     digest = hashlib.sha256()
     drawn = network.draw(np.random.default_rng(0))
-    whole = (compute.identity, network, drawn, data.description, data.host_factors(), arguments)
+    # The metadata, as a file holds it: a whitening matrix may be at hand or not.
+    known = data.description.to_metadata()
+    whole = (compute.identity, network, drawn, known, data.host_factors(), arguments)
     for piece in _pieces(whole, _DEEPEST):
         digest.update(len(piece).to_bytes(8, "little"))
         digest.update(piece)

@@ -1,0 +1,55 @@
+"""The paper's Table 2: sets made with one architecture, judged by others.
+
+    python benchmarks/architectures.py small --networks resnet18 alexnet vgg11
+
+Takes the sets that ``paper.py`` left beside its results, so it runs after it, on the same machine.
+Results, cuts and several processes as there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from paper import RESULTS, SCALES, alone, load
+
+import slimdc
+from slimdc.chains.journal import Journal
+
+
+def main() -> None:
+    """Judge every set by every network, unless it was."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scale", choices=SCALES)
+    parser.add_argument("--data", default="cifar10")
+    parser.add_argument("--methods", nargs="+", default=["parameter-matching", "frepo"])
+    parser.add_argument("--networks", nargs="+", default=["resnet18", "alexnet", "vgg11"])
+    parser.add_argument("--width", type=int, default=16, help="filters of the first block")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    scale, folder = SCALES[args.scale], args.results / args.scale
+    real = load(args.data)
+    for method in args.methods:
+        sets = folder / args.data / f"{method}-{args.seed}" / "sets"
+        into = folder / "architectures" / args.data / f"{method}-{args.seed}"
+        with alone(into) as ours:
+            if not ours:
+                continue
+            options = dict(scale.evaluate) | {"width": args.width, "seed": args.seed}
+            told = {"method": method, "seed": args.seed, "width": args.width}
+            journal = Journal(into, told | {"evaluate": repr(options)})
+            for network in args.networks:
+                for path in sorted(sets.glob("*.safetensors")):
+                    name = f"{network} {path.stem}"
+                    if name in journal.cells:
+                        continue
+                    found = slimdc.evaluate(
+                        slimdc.load(path), real.x_test, real.y_test, network=network, **options
+                    )
+                    journal.note(name, {"network": network, "accuracies": list(found.accuracies)})
+                    print(f"{method}: {name}: {found}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

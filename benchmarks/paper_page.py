@@ -1,0 +1,97 @@
+"""The page of the paper's comparisons, made of the committed results.
+
+python benchmarks/paper_page.py             # writes docs/paper.md
+python benchmarks/paper_page.py --check     # fails where the page is not the one of the results
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from slimdc.chains import Chain, table
+from slimdc.chains.journal import read
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS, PAGE = ROOT / "benchmarks" / "results" / "small", ROOT / "docs" / "paper.md"
+PAPER = json.loads((ROOT / "benchmarks" / "paper_table_1.json").read_text())["accuracies"]
+TITLES = {"fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
+
+OPENING = """\
+# The paper's comparisons
+
+Table 1 of the paper, in our hands and at a scale that two cores can afford: chains of budgets, in
+which each set is made from the one before alone. RT is a set condensed anew from the real data at
+that size; the gap is what a slimmed set is behind it, in points. All methods start from the same
+random real images of a seed, train as many steps, and are judged by the same networks.
+
+This page is made by `python benchmarks/paper_page.py` from the lines under `benchmarks/results`,
+which `python benchmarks/paper.py small` adds to. Cells that are missing have not been run yet. At
+the paper's own scale (width 128, 30,000 steps, from 50 images per class): not yet run.
+"""
+
+
+def page() -> str:
+    """Make the page."""
+    parts = [OPENING]
+    for data, title in TITLES.items():
+        folders = sorted(path.parent for path in (RESULTS / data).glob("*/cells.jsonl"))
+        folders = [folder for folder in folders if len(read(folder)[1])]
+        if not folders:
+            continue
+        chains = [Chain.read(folder) for folder in folders]
+        parts += [f"## {title}", table(_ordered(chains, data)), _caption(folders)]
+        parts += [f"The paper's figures for {title}, from 50 images per class on:", _paper(data)]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _ordered(chains: list[Chain], data: str) -> list[Chain]:
+    """Sort chains as the paper's table has them, ours last."""
+    order = [*PAPER[data], "rfad", "kip"]
+    order.remove("parameter-matching")
+    order.append("parameter-matching")
+    return sorted(chains, key=lambda chain: order.index(chain.method))
+
+
+def _caption(folders: list[Path]) -> str:
+    """Say at what scale the figures were made."""
+    configurations = [read(folder)[0] for folder in folders]
+    steps = sorted({c["condense"].get("steps", 0) for c in configurations} - {0})
+    slim = sorted({c["slim"].get("steps", 0) for c in configurations} - {0})
+    evaluate = configurations[0]["evaluate"]
+    where = next(iter(read(folders[0])[1].values()))["where"]
+    return (
+        f"Accuracy in percent on all test images, mean and spread over synthesis seeds, each the "
+        f"mean of {evaluate['repeats']} ConvNets of width 32. Condensed in "
+        f"{' or '.join(map(str, steps))} steps, slimmed in {' or '.join(map(str, slim))}. "
+        f"The paper's networks have width 128, and its runs take 30,000 steps to slim. "
+        f"slimdc {where['slimdc']}, NumPy {where['numpy']}, Python {where['python']}, "
+        f"{where['machine']}."
+    )
+
+
+def _paper(data: str) -> str:
+    sizes = ("10", "5", "2", "1")
+    lines = ["| method | way | " + " | ".join(sizes) + " |", "|---|---|" + "---|" * len(sizes)]
+    for method, ways in PAPER[data].items():
+        for way, known in ways.items():
+            cells = (f"{known[k]:.1f}" if k in known else "" for k in sizes)
+            lines.append(f"| {method} | {way} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Write or check the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    made = page()
+    if not parser.parse_args().check:
+        PAGE.write_text(made, encoding="utf-8")
+    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != made:
+        sys.exit(f"{PAGE}: not what the results say; run python benchmarks/paper_page.py")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""A reader of images in folders, one folder a class."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slimdc._checks import path as checked_path
+from slimdc._checks import shown, whole_numbers
+from slimdc.datasets.places import expanded
+from slimdc.datasets.real import RealDataset
+from slimdc.errors import FileError, InvalidTypeError, InvalidValueError, MissingLibraryError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["holds_images", "image_folder"]
+
+_SUFFIXES = frozenset(
+    (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+)
+_TESTS = ("test", "val", "validation")
+_GREY = ("1", "L")
+_LARGEST = 1 << 14  # pixels of a side
+
+
+def image_folder(
+    root: str | os.PathLike[str], size: int | tuple[int, int] | None = None
+) -> RealDataset:
+    """Read images from folders that are named after their classes.
+
+    Parameters
+    ----------
+    root : str or os.PathLike
+        A folder with ``train/`` and perhaps ``test/`` (or ``val/``), each with a folder for each
+        class; or a folder with a folder for each class, all of whose images are training images.
+        Classes are numbered in the order of their names. Other files and hidden ones are passed
+        over.
+    size : int or (int, int), optional
+        Height and width (one number for both) that images are brought to: scaled, bicubic, so that
+        they just cover it, and cut at the centre. Without it all must have one size.
+
+    Returns
+    -------
+    RealDataset
+        ``uint8`` images (n, height, width, 3), or (n, height, width) where all are grey,
+        ``int64`` classes, and the folders' `names`. Without a test folder no test images.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        `root` is no path, or `size` no size.
+    FileError
+        There is no such folder, no image in a class, an image that cannot be read, images of
+        several sizes without `size`, or a test class that is no training class.
+    MissingLibraryError
+        Pillow is not installed.
+
+    Examples
+    --------
+    >>> image_folder("no-such-folder")
+    Traceback (most recent call last):
+    ...
+    slimdc.errors.FileError: root: found no-such-folder, which is no folder, ...
+    """
+    base = expanded("root", checked_path("root", root))
+    wanted = _size(size)
+    if not os.path.isdir(base):
+        raise FileError("root", f"{base}, which is no folder", "a folder of images")
+    train, test = _parts(base)
+    names = _classes(train)
+    if not names:
+        raise FileError("root", f"{base} without folders of images", "a folder for each class")
+    known = _files(train, names)
+    held = [] if test is None else _files(test, names)
+    if test is not None and not set(_classes(test)) <= set(names):
+        found = sorted(set(_classes(test)) - set(names))
+        raise FileError(str(test), f"the classes {found}", f"classes of {train}")
+    images = _read([path for path, _ in known + held], wanted)
+    classes = np.asarray([label for _, label in known + held], np.int64)
+    n = len(known)
+    return RealDataset(images[:n], classes[:n], images[n:], classes[n:], names)
+
+
+def holds_images(folder: Path) -> bool:
+    """Tell whether a folder looks like one that `image_folder` reads.
+
+    Examples
+    --------
+    >>> holds_images(Path("no-such-folder"))
+    False
+    """
+    return os.path.isdir(folder) and bool(_classes(_parts(folder)[0]))
+
+
+def _size(size: object) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    both = (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
+    if not isinstance(both, tuple | list):
+        raise InvalidTypeError("size", type(size).__name__, "an int, or a height and a width")
+    pair = whole_numbers("size", both, at_least=1)
+    if len(pair) != 2 or max(pair) > _LARGEST:
+        raise InvalidValueError("size", shown(pair), f"a height and a width of at most {_LARGEST}")
+    return pair[0], pair[1]
+
+
+def _parts(base: Path) -> tuple[Path, Path | None]:
+    """Find the folders of training and of test images."""
+    train = base / "train"
+    if not os.path.isdir(train):
+        return base, None
+    tests = [base / name for name in _TESTS if os.path.isdir(base / name)]
+    return train, tests[0] if tests else None
+
+
+def _classes(folder: Path) -> list[str]:
+    """Name the folders that hold an image."""
+    return sorted(path.name for path in _listed(folder) if os.path.isdir(path) and _images(path))
+
+
+def _images(folder: Path) -> list[Path]:
+    return [path for path in _listed(folder) if path.suffix.lower() in _SUFFIXES]
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise FileError(str(folder), f"{error}", "a folder that can be read") from error
+
+
+def _files(folder: Path, names: list[str]) -> list[tuple[Path, int]]:
+    return [
+        (path, label)
+        for label, name in enumerate(names)
+        if os.path.isdir(folder / name)
+        for path in _images(folder / name)
+    ]
+
+
+def _read(paths: list[Path], size: tuple[int, int] | None) -> NDArray[np.uint8]:
+    heads = [_opened(path, None, "") for path in paths]
+    mode = "L" if all(found in _GREY for found, _ in heads) else "RGB"
+    sizes = {found for _, found in heads}
+    if size is None and len(sizes) > 1:
+        two = " and ".join(f"{height}x{width}" for height, width in sorted(sizes)[:2])
+        raise FileError("root", f"images of {two}", "images of one size, or size=")
+    shape = next(iter(sizes)) if size is None else size
+    # Filled one by one: a list of images beside their stack would need twice the memory.
+    images = np.empty((len(paths), *shape, *(() if mode == "L" else (3,))), np.uint8)
+    for i, path in enumerate(paths):
+        images[i] = _opened(path, shape, mode)
+    return images
+
+
+def _opened(path: Path, size: tuple[int, int] | None, mode: str) -> Any:
+    """Read an image, or its mode and its size only."""
+    try:
+        from PIL import Image, ImageOps
+    except ImportError as error:
+        raise MissingLibraryError(
+            "image_folder", "no Pillow", "it installed: pip install 'slimdc[images]'"
+        ) from error
+    try:
+        with Image.open(path) as image:
+            if size is None:
+                return image.mode, (image.height, image.width)
+            pixels = image.convert(mode)
+            if (image.height, image.width) != size:
+                pixels = ImageOps.fit(pixels, size[::-1], Image.Resampling.BICUBIC)
+            return np.asarray(pixels)
+    except Exception as error:  # each of Pillow's formats fails in ways of its own
+        raise FileError(str(path), f"an unreadable image ({error})", "an image") from error
