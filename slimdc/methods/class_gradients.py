@@ -1,6 +1,7 @@
 """Gradients of networks on each class: the objective that DC, DSA and IDC share.
 
-Zhao, Mopuri and Bilen, "Dataset Condensation with Gradient Matching", ICLR 2021.
+Zhao, Mopuri and Bilen, "Dataset Condensation with Gradient Matching", ICLR 2021; Zhao and Bilen,
+"Dataset Condensation with Differentiable Siamese Augmentation", ICML 2021.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from slimdc.methods.batches import ClassBatches
 from slimdc.methods.method import Host
 from slimdc.networks import HEAD, Network, cross_entropy
 from slimdc.parameterization import SlimmableDataset
+from slimdc.training.augmentation import Augmentation, augmented, placed
 from slimdc.training.strategies import View
 
 __all__ = [
     "ClassGradients",
     "Distance",
+    "Many",
     "absolute",
     "inner_weights",
     "one_hot",
@@ -37,6 +40,8 @@ __all__ = [
 
 # Of the two gradients of a weight; the last axis counts output units.
 Distance: TypeAlias = Callable[[Array, Array], Array]
+# Tensors of each class, in ascending order; none at all where there is nothing to tell.
+Many: TypeAlias = tuple[Tensors, ...]
 
 # Keeps units whose gradient is zero, such as dead ones, from dividing by zero.
 _SMALL = 1e-6
@@ -61,6 +66,9 @@ class ClassGradients:
         Weights whose gradients are compared.
     distance : callable
         Of a weight's two gradients.
+    augmentation : Augmentation or None
+        Siamese augmentation: in each step one draw for each class, the same for its real samples
+        and those of the set.
     """
 
     batches: ClassBatches
@@ -68,24 +76,33 @@ class ClassGradients:
     labels: Array
     names: tuple[str, ...]
     distance: Distance
+    augmentation: Augmentation | None
 
-    def batch(self) -> Array:
-        """Draw samples of each class."""
-        return self.batches.draw()
+    def batch(self) -> tuple[Array, Many]:
+        """Draw samples of each class, and how each class is augmented."""
+        x, compute, rng = self.batches.draw(), self.batches.compute, self.batches.rng
+        if self.augmentation is None:
+            return x, ()
+        h, w, channels = x.shape[1:]
+        drawn = (self.augmentation.draw(rng, (h, w, channels), 1) for _ in self.own)
+        return x, tuple(placed(one, compute) for one in drawn)
 
     def target(
-        self, backend: Backend, network: Network, parameters: Tensors, batch: Array
-    ) -> tuple[Tensors, ...]:
+        self, backend: Backend, network: Network, parameters: Tensors, batch: tuple[Array, Many]
+    ) -> tuple[Many, Many]:
         """Compute the gradients on real samples, for each class."""
-        return self._gradients(backend, network, parameters, _parted(batch, self.batches.counts))
+        x, drawn = batch
+        parts = _parted(x, self.batches.counts, drawn)
+        return self._gradients(backend, network, parameters, parts), drawn
 
-    def loss(self, view: View, target: tuple[Tensors, ...]) -> tuple[Array, Tensors]:
+    def loss(self, view: View, target: tuple[Many, Many]) -> tuple[Array, Tensors]:
         """Return the sum of the distances."""
-        parts = _parted(view.x, self.own)
+        expected, drawn = target
+        parts = _parted(view.x, self.own, drawn)
         found = self._gradients(view.backend, view.network, view.parameters, parts)
         distances = (
             self.distance(own[name], real[name])
-            for own, real in zip(found, target, strict=True)
+            for own, real in zip(found, expected, strict=True)
             for name in self.names
         )
         loss = functools.reduce(operator.add, distances)
@@ -93,7 +110,7 @@ class ClassGradients:
 
     def _gradients(
         self, backend: Backend, network: Network, parameters: Tensors, parts: Sequence[Array]
-    ) -> tuple[Tensors, ...]:
+    ) -> Many:
         compared = {name: parameters[name] for name in self.names}
         others = {name: x for name, x in parameters.items() if name not in compared}
 
@@ -106,10 +123,11 @@ class ClassGradients:
         return tuple(slopes(compared, x, y)[2] for x, y in zip(parts, rows, strict=True))
 
 
-def _parted(x: Array, counts: Sequence[int]) -> list[Array]:
-    """Part samples class by class."""
+def _parted(x: Array, counts: Sequence[int], drawn: Many) -> list[Array]:
+    """Part samples class by class, and augment each class by its own draw where there is one."""
     ends = itertools.accumulate(counts)
-    return [x[end - n : end, ...] for n, end in zip(counts, ends, strict=True)]
+    parts = [x[end - n : end, ...] for n, end in zip(counts, ends, strict=True)]
+    return [augmented(*part) for part in zip(parts, drawn, strict=True)] if drawn else parts
 
 
 def unit_cosines(own: Array, real: Array) -> Array:

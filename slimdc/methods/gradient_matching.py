@@ -1,7 +1,9 @@
-"""DC: the gradients of each class are matched, in networks that learn from the set.
+"""DC and DSA: the gradients of each class are matched, in networks that learn from the set.
 
-Zhao, Mopuri and Bilen, "Dataset Condensation with Gradient Matching", ICLR 2021. Numbers that the
-paper leaves open are those of its published code.
+DC is Zhao, Mopuri and Bilen, "Dataset Condensation with Gradient Matching", ICLR 2021. DSA is the
+same under augmentation, alike on real samples and on the set: Zhao and Bilen, "Dataset Condensation
+with Differentiable Siamese Augmentation", ICML 2021. Numbers that the papers leave open are those
+of their published code (github.com/VICO-UoE/DatasetCondensation).
 """
 
 from __future__ import annotations
@@ -10,25 +12,24 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from slimdc._checks import non_negative, one_of
-from slimdc.backend import Array, Compute, Tensors
+from slimdc._checks import non_negative
 from slimdc.methods.batches import ClassBatches
 from slimdc.methods.class_gradients import ClassGradients, one_hot, unit_cosines, weights
+from slimdc.methods.lessons import Augmented, OwnLesson, require_images
 from slimdc.methods.method import Method, Task, Way, random_rows
-from slimdc.networks import NORMS, Norm, cross_entropy, network_for
+from slimdc.networks import Norm, cross_entropy, network_for
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.pixels import PixelParameterization
 from slimdc.parameterization.units import Units
-from slimdc.settings.fields import check_counts, check_positive, put
+from slimdc.settings.fields import check_counts, check_kind, check_norm, check_positive, put
+from slimdc.training.augmentation import Augmentation
 from slimdc.training.network_steps import Learning
 from slimdc.training.optimizers import Sgd
 from slimdc.training.plan import Plan, Schedule
 from slimdc.training.sources import Course, TaughtNetworks
-from slimdc.training.strategies import Pair
 
-__all__ = ["DC", "METHODS", "DcSettings", "OwnLesson", "dc_plan"]
+__all__ = ["DC", "DSA", "METHODS", "DcSettings", "dc_plan"]
 
 # How often a network of the published code learns between two steps, in passes over the set, by the
 # samples of a class.
@@ -37,7 +38,7 @@ _PASSES = {1: 1, 10: 50, 20: 25, 30: 20, 40: 15, 50: 10}
 
 @dataclass(frozen=True)
 class DcSettings:
-    """Settings of DC.
+    """Settings of DC and of DSA.
 
     Parameters
     ----------
@@ -59,6 +60,10 @@ class DcSettings:
         Rate of the networks' own gradient descent.
     network_batch : int
         Samples of a network's own step.
+    augmentation : Augmentation or None
+        Of real samples and of the set, which are compared under the same draws, one for each class
+        in each step; and of what networks learn from, where each image has draws of its own. None
+        in DC.
     width, depth, norm
         Of the networks, where they are named rather than given; see `PoolSettings`.
 
@@ -76,15 +81,18 @@ class DcSettings:
     passes: int | None = 5
     network_rate: float = 0.01
     network_batch: int = 256
+    augmentation: Augmentation | None = None
     width: int = 32
     depth: int = 3
-    norm: Norm = "instance"
+    norm: Norm | None = "instance"
 
     def __post_init__(self) -> None:
         check_counts(self, steps=0, batch=1, network_batch=1, width=1, depth=1)
         check_positive(self, "rate", "network_rate")
         put(self, "momentum", non_negative("momentum", self.momentum, below=1.0))
-        one_of("norm", self.norm, NORMS)
+        check_norm(self.norm)
+        if self.augmentation is not None:
+            check_kind(self, augmentation=Augmentation)
         for name in ("lifetime", "passes"):
             if getattr(self, name) is not None:
                 check_counts(self, **{name: 1})
@@ -111,43 +119,13 @@ DC: dict[str, DcSettings] = {
     "paper": DcSettings(steps=10_000, batch=256, rate=0.1, passes=None, width=128),
 }
 
-
-@dataclass(frozen=True)
-class OwnLesson:
-    """What networks learn from between steps: the set as it stands, a random part if it is large.
-
-    Parameters
-    ----------
-    pixels : PixelParameterization
-        What is trained.
-    rows : array, shape (N, c)
-        A one-hot row for each sample.
-    compute : Compute
-        Where.
-    rng : numpy.random.Generator
-        Draws the parts.
-    size : int
-        Samples of a step.
-    """
-
-    pixels: PixelParameterization
-    rows: Array
-    compute: Compute
-    rng: np.random.Generator
-    size: int
-
-    def __call__(self, tensors: Tensors) -> Pair:
-        """Give samples, as networks take them, and their rows."""
-        x, y = self.pixels.samples(tensors)[0], self.rows
-        if x.shape[0] <= self.size:
-            return x, y
-        drawn = self.rng.choice(x.shape[0], self.size, replace=False)
-        numbers, xp = self.compute.backend.asarray(drawn), array_namespace(x)
-        return xp.take(x, numbers, axis=0), xp.take(y, numbers, axis=0)
+DSA: dict[str, DcSettings] = {
+    name: replace(settings, augmentation=Augmentation()) for name, settings in DC.items()
+}
 
 
 def dc_plan(start: SlimmableDataset, task: Task) -> Plan:
-    """Plan the training of samples for DC.
+    """Plan the training of samples for DC or DSA.
 
     Parameters
     ----------
@@ -157,6 +135,7 @@ def dc_plan(start: SlimmableDataset, task: Task) -> Plan:
         What to match, and `DcSettings`.
     """
     compute, settings, classes = task.compute, task.settings, one_hot(start)
+    require_images(start, settings.augmentation)
     pixels = PixelParameterization(start, compute, Units.of(start), "fixed")
     batches = ClassBatches.of(task, start, pixels.units, settings.batch)
     with compute.session():
@@ -166,12 +145,20 @@ def dc_plan(start: SlimmableDataset, task: Task) -> Plan:
     course = settings.course(start)
 
     def networks(rng: np.random.Generator) -> TaughtNetworks:
-        lesson = OwnLesson(pixels, rows, compute, rng, settings.network_batch)
+        augment = Augmented(settings.augmentation, compute, rng)
+        lesson = OwnLesson(pixels, rows, augment, settings.network_batch)
         return TaughtNetworks(network, compute, rng, course, lesson)
 
     return Plan(
         parameterization=pixels,
-        objective=ClassGradients(batches, start.samples, labels, weights(network), unit_cosines),
+        objective=ClassGradients(
+            batches,
+            start.samples,
+            labels,
+            weights(network),
+            unit_cosines,
+            settings.augmentation,
+        ),
         network=network,
         networks=networks,
         schedule=Schedule(settings.steps, settings.rate, 1.0, Sgd(settings.momentum)),
@@ -180,13 +167,17 @@ def dc_plan(start: SlimmableDataset, task: Task) -> Plan:
     )
 
 
-_WAY = Way(random_rows, dc_plan, DC)
-
 METHODS = (
     Method(
         "dc",
         "Zhao, Mopuri and Bilen, Dataset Condensation with Gradient Matching, ICLR 2021",
-        condense=_WAY,
-        slim=_WAY,
+        condense=Way(random_rows, dc_plan, DC),
+        slim=Way(random_rows, dc_plan, DC),
+    ),
+    Method(
+        "dsa",
+        "Zhao and Bilen, Dataset Condensation with Differentiable Siamese Augmentation, ICML 2021",
+        condense=Way(random_rows, dc_plan, DSA),
+        slim=Way(random_rows, dc_plan, DSA),
     ),
 )

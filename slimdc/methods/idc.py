@@ -1,18 +1,18 @@
 """IDC: gradients are matched in networks that learn from real data, several samples to an image.
 
 Kim, Kim, Oh, Yun, Song, Jeong, Ha and Song, "Dataset Condensation via Efficient Synthetic-Data
-Parameterization", ICML 2022. Numbers that the paper leaves open are those of its published code.
+Parameterization", ICML 2022. Numbers that the paper leaves open are those of its published code
+(github.com/snu-mllab/Efficient-Dataset-Condensation).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Self, TypeAlias, get_args
 
 import numpy as np
 
 from slimdc._checks import non_negative, one_of, shown
-from slimdc.backend import Tensors
 from slimdc.errors import InvalidValueError
 from slimdc.methods.batches import ClassBatches, RealBatches
 from slimdc.methods.class_gradients import (
@@ -23,23 +23,34 @@ from slimdc.methods.class_gradients import (
     one_hot,
     squared,
 )
+from slimdc.methods.lessons import Augmented, RealLesson, require_images
 from slimdc.methods.method import Method, Task, Way, random_rows
-from slimdc.networks import NORMS, Norm, cross_entropy, network_for
+from slimdc.networks import Norm, cross_entropy, network_for
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.formation import FormationParameterization
 from slimdc.parameterization.pixels import PixelParameterization
 from slimdc.parameterization.units import Units
-from slimdc.settings.fields import check_counts, check_positive, put
+from slimdc.settings.fields import check_counts, check_kind, check_norm, check_positive, put
+from slimdc.training.augmentation import Augmentation
 from slimdc.training.network_steps import Learning
 from slimdc.training.optimizers import Sgd
 from slimdc.training.plan import Plan, Schedule
 from slimdc.training.sources import Course, TaughtNetworks
-from slimdc.training.strategies import Pair
 
-__all__ = ["IDC", "METHODS", "IdcSettings", "Metric", "RealLesson", "formed_rows", "idc_plan"]
+__all__ = ["IDC", "METHODS", "IdcSettings", "Metric", "formed_rows", "idc_plan"]
 
 Metric: TypeAlias = Literal["squared", "absolute"]
 _DISTANCES: dict[str, Distance] = {"squared": squared, "absolute": absolute}
+
+
+def _matched() -> Augmentation:
+    return Augmentation(("color", "crop", "cutout"), mode="all")
+
+
+def _taught() -> Augmentation:
+    """CutMix takes the place of cutting out."""
+    return Augmentation(("color", "crop"), mode="all", cutmix=0.5)
+
 
 # The samples per class that the source's rates of samples are for; they grow in proportion.
 _BASE = 10
@@ -74,6 +85,11 @@ class IdcSettings:
         Of the networks' own gradient descent.
     network_batch : int
         Samples of a network's own step.
+    augmentation : Augmentation or None
+        Of real samples and of the set, which are compared under the same draws, one for each class
+        in each step.
+    network_augmentation : Augmentation or None
+        Of what networks learn from, where each image has draws of its own.
     width, depth, norm
         Of the networks, where they are named rather than given; see `PoolSettings`.
 
@@ -95,9 +111,11 @@ class IdcSettings:
     network_momentum: float = 0.9
     weight_decay: float = 5e-4
     network_batch: int = 64
+    augmentation: Augmentation | None = field(default_factory=_matched)
+    network_augmentation: Augmentation | None = field(default_factory=_taught)
     width: int = 32
     depth: int = 3
-    norm: Norm = "instance"
+    norm: Norm | None = "instance"
 
     def __post_init__(self) -> None:
         counts = ("batch", "factor", "lifetime", "lessons", "network_batch", "width", "depth")
@@ -107,7 +125,10 @@ class IdcSettings:
             put(self, name, non_negative(name, getattr(self, name), below=1.0))
         put(self, "weight_decay", non_negative("weight_decay", self.weight_decay))
         one_of("metric", self.metric, get_args(Metric))
-        one_of("norm", self.norm, NORMS)
+        check_norm(self.norm)
+        for name in ("augmentation", "network_augmentation"):
+            if getattr(self, name) is not None:
+                check_kind(self, **{name: Augmentation})
 
     def of_width(self, width: int) -> Self:
         """Give the same settings with networks of another width."""
@@ -126,23 +147,6 @@ IDC: dict[str, IdcSettings] = {
     "default": IdcSettings(),
     "paper": IdcSettings(steps=200_000, batch=64, lessons=32, width=128),
 }
-
-
-@dataclass(frozen=True)
-class RealLesson:
-    """What networks learn from between steps: real data, or the set before where that is slimmed.
-
-    Parameters
-    ----------
-    batches : RealBatches
-        Draws the samples; label rows are one-hot.
-    """
-
-    batches: RealBatches
-
-    def __call__(self, tensors: Tensors) -> Pair:  # noqa: ARG002
-        """Draw samples, as networks take them, and their rows."""
-        return self.batches.draw()
 
 
 def formed_rows(task: Task) -> SlimmableDataset:
@@ -184,6 +188,7 @@ def idc_plan(start: SlimmableDataset, task: Task) -> Plan:
         What to match, and `IdcSettings`.
     """
     compute, settings, classes = task.compute, task.settings, one_hot(start)
+    require_images(start, settings.augmentation, settings.network_augmentation)
     held, units = _held(start, task), Units.of(start)
     batches = ClassBatches.of(task, start, units, settings.batch)
     labels = np.asarray(start.labels)
@@ -195,13 +200,21 @@ def idc_plan(start: SlimmableDataset, task: Task) -> Plan:
     def networks(rng: np.random.Generator) -> TaughtNetworks:
         size = settings.network_batch
         lesson = RealBatches(batches.x, rows, batches.description, compute, rng, size)
-        return TaughtNetworks(network, compute, rng, settings.course, RealLesson(lesson))
+        augment = Augmented(settings.network_augmentation, compute, rng)
+        return TaughtNetworks(network, compute, rng, settings.course, RealLesson(lesson, augment))
 
     distance = _DISTANCES[settings.metric]
     rate = settings.rate * (max(start.samples) / settings.factor**2) / _BASE
     return Plan(
         parameterization=held,
-        objective=ClassGradients(batches, start.samples, entered, inner_weights(network), distance),
+        objective=ClassGradients(
+            batches,
+            start.samples,
+            entered,
+            inner_weights(network),
+            distance,
+            settings.augmentation,
+        ),
         network=network,
         networks=networks,
         schedule=Schedule(settings.steps, rate, 1.0, Sgd(settings.momentum)),
