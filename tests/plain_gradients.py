@@ -1,12 +1,14 @@
 """DC and IDC, plainly: PyTorch in float64, a loop over classes, and one over output units.
 
-An oracle for tests. It shares no code with slimdc but the draws of a network's first parameters.
+An oracle for tests. It shares no code with slimdc but the draws of a network's first parameters,
+and augmentation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import torch
 from torch.nn import functional
 
 from slimdc.networks import ConvNet
+from slimdc.training.augmentation import Augmentation, augmented, mixed
 
 Tensors = dict[str, torch.Tensor]
 Distance = Callable[[np.ndarray, np.ndarray], Any]
@@ -59,7 +62,14 @@ class Matching:
     distance: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     head: bool
 
-    def loss(self, p: Tensors, x: torch.Tensor, own: Any, real: list[torch.Tensor]) -> torch.Tensor:
+    def loss(
+        self,
+        p: Tensors,
+        x: torch.Tensor,
+        own: Any,
+        real: list[torch.Tensor],
+        augment: Sequence[Callable[[torch.Tensor], torch.Tensor]] = (),
+    ) -> torch.Tensor:
         """Add up the distances; ``own`` is the class of each image, ``real`` images by class."""
         names = [f"conv{i}.weight" for i in range(self.network.depth)]
         names += ["head.weight"] if self.head else []
@@ -68,8 +78,9 @@ class Matching:
             mine = torch.tensor(np.flatnonzero(own == label))
             pairs = []
             for part in (x[mine], images):
+                seen = augment[label](part) if augment else part
                 wanted = torch.full((part.shape[0],), label)
-                error = functional.cross_entropy(scores(self.network, p, part), wanted)
+                error = functional.cross_entropy(scores(self.network, p, seen), wanted)
                 slopes = torch.autograd.grad(error, [p[n] for n in names], create_graph=True)
                 pairs.append(slopes)
             for g, h in zip(*pairs, strict=True):
@@ -95,6 +106,14 @@ class Run:
     network_rate: float
     network_momentum: float = 0.0
     weight_decay: float = 0.0
+    augmentation: Augmentation | None = None
+    lesson_augmentation: Augmentation | None = None
+
+    def drawn(self, augmentation: Augmentation, count: int) -> dict[str, torch.Tensor]:
+        """Draw for so many images."""
+        h, w, c = self.matching.network.image
+        drawn = augmentation.draw(self.rng, (h, w, c), count)
+        return {name: torch.tensor(x) for name, x in drawn.items()}
 
     def fresh(self) -> tuple[Tensors, Any]:
         """Draw a network and its optimiser."""
@@ -125,9 +144,11 @@ class Run:
         for _ in range(steps):
             for _ in range(self.lessons if age else 0):
                 images, wanted = self.lesson(made(x))
-                error = functional.cross_entropy(
-                    scores(self.matching.network, p, images), torch.tensor(wanted)
-                )
+                rows = torch.eye(int(self.classes.max()) + 1, dtype=torch.float64)[wanted]
+                if self.lesson_augmentation is not None:
+                    drawn = self.drawn(self.lesson_augmentation, len(wanted))
+                    images, rows = mixed(augmented(images, drawn), rows, drawn)
+                error = functional.cross_entropy(scores(self.matching.network, p, images), rows)
                 sgd.zero_grad()
                 error.backward()
                 sgd.step()
@@ -137,7 +158,11 @@ class Run:
                 few = members.size <= self.batch
                 drawn = members if few else self.rng.choice(members, self.batch, replace=False)
                 real.append(self.real[drawn])
-            loss = self.matching.loss(p, made(x), self.own, real)
+            siamese = self.augmentation
+            augment = [
+                partial(augmented, drawn=self.drawn(siamese, 1)) for _ in (real if siamese else [])
+            ]
+            loss = self.matching.loss(p, made(x), self.own, real, augment)
             mover.zero_grad()
             loss.backward()
             mover.step()
