@@ -11,6 +11,8 @@ import json
 import sys
 from pathlib import Path
 
+from paper_claims import claims
+
 from slimdc.chains import Chain, table
 from slimdc.chains.journal import read
 
@@ -44,6 +46,7 @@ def page() -> str:
         chains = [Chain.read(folder) for folder in folders]
         parts += [f"## {title}", table(_ordered(chains, data)), _caption(folders)]
         parts += [f"The paper's figures for {title}, from 50 images per class on:", _paper(data)]
+        parts += [claims(RESULTS, data, title)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 

@@ -7,8 +7,9 @@ and the plain embedding of the oracle of Algorithm 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,35 +17,52 @@ from plain_algorithm import Tensors, embed, running
 
 from slimdc.networks import ConvNet
 
+# From what is left to draw from, images and label rows to such after augmentation.
+Augment = Callable[[np.random.Generator, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
 
 @dataclass
 class Protocol:
-    """What FRePo's protocol is told."""
+    """What a protocol is told: FRePo's by default, with a cosine, squared errors and Adam."""
 
     steps: int
     rate: float
     floor: float
     warm_up: int
     batch: int
+    optimizer: str = "adam"
+    options: dict[str, Any] = field(default_factory=dict)
+    drops: tuple[float, ...] = ()
+    factor: float = 1.0
+    epochs: int | None = None
+    loss: str = "squared"
+    augment: Augment | None = None
 
     def rate_at(self, count: int) -> float:
-        """Linear warm-up over at most a quarter of the steps, then half a period of a cosine."""
+        """Linear warm-up over at most a quarter of the steps, then a cosine, or drops."""
         warm_up = min(self.warm_up, self.steps // 4)
         if count <= warm_up:
             return self.rate * count / warm_up
+        if self.drops:
+            epochs = self.steps if self.epochs is None else self.epochs
+            epoch = (count - 1) // (self.steps // epochs)
+            return self.rate * self.factor ** sum(epoch >= int(at * epochs) for at in self.drops)
         angle = math.pi * (count - warm_up) / (self.steps - warm_up)
         return self.rate * (self.floor + (1 - self.floor) * (1 + math.cos(angle)) / 2)
 
     def batches(self, samples: int, rng: np.random.Generator) -> Iterator[list[int]]:
-        """A deck of cards: shuffled and put below what is left whenever it runs short."""
+        """A deck of cards: shuffled and put below what is left whenever it runs short.
+
+        With epochs, what is left is dealt out before it is shuffled.
+        """
         deck: list[int] = []
         while True:
             if self.batch >= samples:
                 yield list(range(samples))
                 continue
-            if len(deck) < self.batch:
+            if len(deck) < self.batch and (self.epochs is None or not deck):
                 deck += rng.permutation(samples).tolist()
-            yield [deck.pop(0) for _ in range(self.batch)]
+            yield [deck.pop(0) for _ in range(min(self.batch, len(deck)))]
 
 
 def train(
@@ -57,18 +75,25 @@ def train(
     """Train one network; give its parameters after the last step."""
     parameters = {name: torch.tensor(x, requires_grad=True) for name, x in start.items()}
     learned = [x for name, x in parameters.items() if not running(name)]
-    adam = torch.optim.Adam(learned, lr=1.0)
-    x, y = (torch.tensor(part) for part in pair)
-    batches = protocol.batches(len(x), rng)
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+    mover = kinds[protocol.optimizer](learned, lr=1.0, **protocol.options)
+    batches = protocol.batches(len(pair[0]), rng)
     for count in range(1, protocol.steps + 1):
-        adam.param_groups[0]["lr"] = protocol.rate_at(count)
+        mover.param_groups[0]["lr"] = protocol.rate_at(count)
         rows = next(batches)
-        features, after = embed(network, parameters, x[rows], own=True)
-        error = features @ parameters["head.weight"] + parameters["head.bias"] - y[rows]
-        loss = 0.5 * (error**2).sum(dim=1).mean()
-        adam.zero_grad()
+        seen, wanted = pair[0][rows], pair[1][rows]
+        if protocol.augment is not None:
+            seen, wanted = protocol.augment(rng, seen, wanted)
+        x, y = torch.tensor(seen), torch.tensor(wanted)
+        features, after = embed(network, parameters, x, own=True)
+        scores = features @ parameters["head.weight"] + parameters["head.bias"]
+        if protocol.loss == "squared":
+            loss = 0.5 * ((scores - y) ** 2).sum(dim=1).mean()
+        else:
+            loss = torch.nn.functional.cross_entropy(scores, y)
+        mover.zero_grad()
         loss.backward()
-        adam.step()
+        mover.step()
         parameters |= after
     return {name: x.detach() for name, x in parameters.items()}
 

@@ -14,9 +14,12 @@ import pytest
 import slimdc
 from slimdc.chains import Cell, Chain, chain, table
 from slimdc.errors import FileError, SlimdcError
+from slimdc.networks import ConvNet
+from slimdc.settings import CondenseSettings, PoolSettings, SlimSettings
 
 CONDENSE = {"steps": 4, "width": 8}
 SLIM = {"steps": 3, "width": 8}
+SMALL = PoolSettings(size=2, width=2, depth=1)
 EVALUATE = {"steps": 12, "repeats": 2, "width": 8}
 
 
@@ -82,6 +85,24 @@ def test_a_set_alone_is_slimmed_and_tested(tmp_path: Path) -> None:
         *((way, k) for k in (4, 2) for way in ("parameter-matching", "truncate")),
     ]
     assert found.gap("truncate", 2) is None
+
+
+def test_sets_of_a_whitened_space_get_their_matrix_back(tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).uniform(size=(40, 4, 4, 1)), np.arange(40) % 2
+    options: dict[str, Any] = {
+        "x": x, "y": y, "x_test": x, "y_test": y, "sizes": (3, 1), "condense": {
+            "preprocessing": "zca", "steps": 2, "preset": CondenseSettings(pool=SMALL),
+        }, "slim": {"steps": 2, "preset": SlimSettings(pool=SMALL)},
+    }  # fmt: skip
+    options["evaluate"] = EVALUATE | {"network": ConvNet((4, 4, 1), 2, 2, 1)}
+    whole = run(tmp_path / "whole", **options)
+
+    def stop(line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", report=stop, **options)
+    assert run(tmp_path / "cut", **options) == whole
 
 
 @pytest.mark.parametrize("finished", range(7))

@@ -80,13 +80,25 @@ def test_evaluate_on_files(images: Path, tmp_path: Path, capsys) -> None:
     arguments = ["evaluate", images, "--data", "fashion-mnist", "--root", tmp_path]
     arguments += ["--repeats", 2, "--steps", 2, "--width", 2]
     assert cli.main([str(a) for a in arguments]) == 0
-    assert "(2 networks, 2 steps) on 10 real test images" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "(2 networks, 2 steps) on 10 real test images" in printed.out
+    # A log is told of each network; a terminal has a bar or a count.
+    said = [line.split(", ")[0] for line in printed.err.splitlines()]
+    assert said == ["slimdc: 2 of 4 steps", "slimdc: 4 of 4 steps"]
 
 
 def test_evaluate_on_the_sample(images: Path, capsys) -> None:
     arguments = ["--data", "sample", "--repeats", "1", "--steps", "1", "--width", "1"]
     assert cli.main(["evaluate", str(images), *arguments]) == 0
     assert "on 1,000 real test images" in capsys.readouterr().out
+
+
+def test_evaluate_takes_a_protocol(images: Path, capsys) -> None:
+    arguments = ["evaluate", str(images), "--data", "sample", "--width", "1", "--steps", "1"]
+    assert cli.main([*arguments, "--protocol", "idc"]) == 0
+    assert "(3 networks, 1 steps) on 1,000 real test images" in capsys.readouterr().out
+    assert cli.main([*arguments, "--protocol", "slow"]) == 1
+    assert error_line(capsys).startswith("slimdc: error: protocol: found 'slow', expected")
 
 
 def test_backends_lists_numpy_as_usable(capsys) -> None:
@@ -302,3 +314,49 @@ class TestDemo:
         assert cli.main(["demo", "--picture", str(picture)]) == 0
         assert "matplotlib is not installed" in capsys.readouterr().out
         assert not picture.exists()
+
+
+def test_a_chain_is_run_kept_and_drawn(
+    vectors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data"
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 30), ("t10k", 12)):
+        data.mkdir(exist_ok=True)
+        images, labels = rng.integers(0, 256, (count, 28, 28)), np.arange(count) % 3
+        for kind, values in (("images-idx3", images), ("labels-idx1", labels)):
+            head = bytes((0, 0, 8, values.ndim)) + np.asarray(values.shape, ">u4").tobytes()
+            (data / f"{part}-{kind}-ubyte").write_bytes(head + values.astype(np.uint8).tobytes())
+    folder = tmp_path / "results"
+    command = ["chain", str(folder), "--data", "fashion-mnist", "--root", str(data), "--width", "2",
+               "--sizes", "3", "1", "--condense-steps", "2", "--slim-steps", "2", "--repeats", "1",
+               "--method", "frepo"]  # fmt: skip
+    assert cli.main(command) == 0
+    first = capsys.readouterr()
+    assert "| frepo | RT |" in first.out
+    assert first.err.count("slimdc: ") == 4
+    assert cli.main(command) == 0
+    again = capsys.readouterr()
+    assert (again.out, again.err) == (first.out, "")
+    assert cli.main([*command, "--seed", "1"]) == 1
+    assert "whose results were made with" in capsys.readouterr().err
+    sets = folder / "sets"
+    for arguments in (
+        ["accuracies", str(folder), "--against", "bytes"],
+        ["samples", str(sets / "RT-3.safetensors"), str(sets / "frepo-1.safetensors")],
+        ["components", str(sets / "RT-3.safetensors"), "--label", "2"],
+        ["spectrum", str(sets / "RT-3.safetensors")],
+    ):
+        picture = tmp_path / f"{arguments[0]}.png"
+        assert cli.main(["plot", *arguments, "-o", str(picture)]) == 0
+        assert picture.read_bytes()[:4] == b"\x89PNG"
+    assert cli.main(["plot", "samples", str(vectors), "-o", str(tmp_path / "none.png")]) == 1
+    assert "a set of images" in capsys.readouterr().err
+
+
+def test_methods_are_listed_with_what_they_can(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["methods"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "CVPR 2023" in lines["parameter-matching"]
+    assert "condense" not in lines["truncate"]
+    assert "condense, slim" in lines["dm"]

@@ -20,8 +20,9 @@ LONGEST, MOST_ARGUMENTS = 300, 6
 # CHANGELOG.md.
 PUBLIC = {
     "slimdc": """
-        Certificate Chain Evaluation Preprocessing SlimmableDataset TrainedNetwork __version__
-        certify chain condense datasets errors evaluate load save slim train_network
+        Certificate Chain Evaluation Preprocessing ReferenceEvaluations SlimmableDataset
+        TrainedNetwork __version__
+        certify chain condense datasets errors evaluate load references save slim train_network
     """,
     "slimdc.backend": """
         Alone Array Backend BackendFactory Compute Configured Differentiated ENTRY_POINTS
@@ -65,6 +66,12 @@ PUBLIC = {
     "slimdc.pictures": """
         accuracies components convergence samples save_picture sensitivity spectrum
     """,
+    "slimdc.protocols": """
+        PROTOCOLS label_rows protocol_named steps_for steps_of
+    """,
+    "slimdc.ranking": """
+        augmentation_robust_score label_robust_score
+    """,
     "slimdc.regression": """
         Components full_row_rank linear_solution loss_gradient orthonormality_defect
         row_independence
@@ -86,11 +93,17 @@ PUBLIC = {
     "slimdc.training.algorithm": """
         Algorithm run
     """,
+    "slimdc.training.augmentation": """
+        Augmentation DSA Drawn Mode augmented mixed placed
+    """,
     "slimdc.training.optimizers": """
         Adam Array Lamb Optimizer Sgd StepSize Tensors cosine moved
     """,
     "slimdc.training.plan": """
         Plan Schedule
+    """,
+    "slimdc.training.schedules": """
+        Cosine Drops RateSchedule
     """,
     "slimdc.training.strategies": """
         Constants Member NetworkSource Objective Pair Parameterization View

@@ -20,7 +20,8 @@ from slimdc.networks.normalization import Norm
 from slimdc.parameterization.factors import FactorParameterization
 from slimdc.parameterization.units import Units
 from slimdc.settings import EvaluationSettings
-from slimdc.training.network_training import NetworkTraining
+from slimdc.training.network_training import batches_of
+from slimdc.training.schedules import Cosine
 
 DEPTH, WIDTH = 2, 3
 
@@ -42,7 +43,7 @@ def images(samples: int, seed: int = 0, side: int = 8) -> tuple[np.ndarray, np.n
 def settings_of(norm: Norm, batch: int, warm_up: int) -> EvaluationSettings:
     return EvaluationSettings(
         rate=0.02,
-        rate_floor=0.05,
+        schedule=Cosine(0.05),
         warm_up=warm_up,
         batch=batch,
         width=WIDTH,
@@ -66,7 +67,7 @@ def test_training_is_that_of_the_plain_protocol(
     rng, batches = np.random.default_rng(3), np.random.default_rng([3, 1])
     start = network.draw(rng)
     expected = plain.train(network, start, data.arrays(), protocol, batches)
-    options: dict[str, Any] = {"steps": steps, "seed": 3, "settings": settings, "backend": backend}
+    options: dict[str, Any] = {"steps": steps, "seed": 3, "protocol": settings, "backend": backend}
     trained = slimdc.train_network(data, **options)
     for name, x in trained.parameters.items():
         assert relative(x, expected[name].numpy()) < 1e-9, name
@@ -91,7 +92,7 @@ def test_evaluation_trains_one_network_after_another_and_tests_each_at_its_last_
         # A deck that is half used is not passed on to the next network.
         trained = plain.train(network, start, data.arrays(), protocol, batches)
         expected.append(plain.accuracy(network, trained, x_test, y_test))
-    seen: list[tuple[int, int, float]] = []
+    seen: list[tuple[int, int, dict[str, float]]] = []
     found = slimdc.evaluate(
         data,
         x_test,
@@ -99,32 +100,43 @@ def test_evaluation_trains_one_network_after_another_and_tests_each_at_its_last_
         repeats=3,
         steps=steps,
         seed=4,
-        settings=settings,
-        progress=lambda count, total, terms: seen.append((count, total, terms["accuracy"])),
+        protocol=settings,
+        progress=lambda *report: seen.append(report),
     )
     assert found.accuracies == pytest.approx(expected, abs=1e-9)
     assert found.steps == steps
-    assert seen == [(i + 1, 3, accuracy) for i, accuracy in enumerate(found.accuracies)]
+    # The steps of all networks, each loss that was read, and each network's accuracy at its end.
+    assert [(count, total) for count, total, _ in seen] == [(i, 45) for i in range(1, 46)]
+    ends = [terms for count, _, terms in seen if count % steps == 0]
+    assert ends == [{"accuracy": accuracy} for accuracy in found.accuracies]
+    assert all(list(terms) == ["loss"] for count, _, terms in seen if count % steps)
     assert len(set(found.accuracies)) > 1
     assert found.mean == pytest.approx(np.mean(expected))
     assert found.std == pytest.approx(np.std(expected, ddof=1))
 
 
 def test_every_sample_is_seen_before_any_is_seen_again() -> None:
-    network = ConvNet((8, 8, 1), 3, WIDTH, DEPTH)
-    training = NetworkTraining(
-        network, Compute(get("numpy"), "float64"), settings_of("none", 5, 0), steps=48
-    )
-    batches = list(training._batches(12, np.random.default_rng(0)))
-    seen = np.concatenate([batch for batch in batches if batch is not None])
+    made = batches_of(12, 5, np.random.default_rng(0), whole=False)
+    seen = np.concatenate([next(made) for _ in range(48)])
     assert seen.size == 48 * 5
     for start in range(0, seen.size, 12):
         assert sorted(seen[start : start + 12]) == list(range(12))
     assert max(Counter(seen.tolist()).values()) == 20
-    everything = NetworkTraining(
-        network, Compute(get("numpy"), "float64"), settings_of("none", 12, 0), steps=3
-    )
-    assert list(everything._batches(12, np.random.default_rng(0))) == [None] * 3
+    everything = batches_of(12, 12, np.random.default_rng(0), whole=False)
+    assert [next(everything) for _ in range(3)] == [None] * 3
+
+
+@pytest.mark.parametrize(("samples", "batch"), [(12, 5), (12, 6), (7, 3), (5, 4)])
+def test_epochs_are_whole(samples: int, batch: int) -> None:
+    made = batches_of(samples, batch, np.random.default_rng(0), whole=True)
+    of_epoch = -(-samples // batch)
+    orders = []
+    for _ in range(4):
+        parts = [next(made) for _ in range(of_epoch)]
+        assert [part.size for part in parts[:-1]] == [batch] * (of_epoch - 1)
+        orders.append(np.concatenate(parts).tolist())
+        assert sorted(orders[-1]) == list(range(samples))
+    assert len(set(map(tuple, orders))) > 1
 
 
 def test_a_trained_network_classifies_raw_and_preprocessed_samples(
@@ -134,7 +146,7 @@ def test_a_trained_network_classifies_raw_and_preprocessed_samples(
     raw = 0.5 + 0.1 * x
     space = slimdc.Preprocessing(0.5, 0.1)
     data = slimdc.SlimmableDataset.from_arrays(x, y, preprocessing=space)
-    trained = slimdc.train_network(data, steps=60, settings=settings_of("none", 30, 0))
+    trained = slimdc.train_network(data, steps=60, protocol=settings_of("none", 30, 0))
     found = trained.predict(raw)
     assert found.dtype == np.int64
     assert np.mean(found == y) > 0.9
@@ -147,15 +159,15 @@ def test_a_trained_network_classifies_raw_and_preprocessed_samples(
 def test_training_goes_on_where_it_ended() -> None:
     data = slimdc.SlimmableDataset.from_arrays(*images(12))
     settings = settings_of("none", 500, 0)
-    first = slimdc.train_network(data, steps=5, settings=settings)
-    more = slimdc.train_network(data, steps=5, settings=settings, parameters=first.parameters)
+    first = slimdc.train_network(data, steps=5, protocol=settings)
+    more = slimdc.train_network(data, steps=5, protocol=settings, parameters=first.parameters)
     error = [
         float(np.mean((trained.scores(data.arrays()[0]) - data.arrays()[1]) ** 2))
         for trained in (first, more)
     ]
     assert error[1] < error[0]
     held = first.parameters
-    again = slimdc.train_network(data, steps=5, settings=settings, parameters=held)
+    again = slimdc.train_network(data, steps=5, protocol=settings, parameters=held)
     assert all(np.array_equal(x, again.parameters[name]) for name, x in more.parameters.items())
     assert all(np.array_equal(x, first.parameters[name]) for name, x in held.items())
 

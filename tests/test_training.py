@@ -13,6 +13,7 @@ from differences import relative
 
 import slimdc
 from slimdc.backend import Array, Compute
+from slimdc.errors import NumericalError
 from slimdc.losses import Weights
 from slimdc.methods.method import Task
 from slimdc.methods.parameter_matching import slimming_plan
@@ -205,3 +206,26 @@ def test_parameters_may_be_named_like_parts_of_the_loss() -> None:
     network = NamedLikeATerm()
     slimdc.slim((x, np.arange(8) % 2), 2, steps=2, network=network, history=history)
     assert [sorted(terms) for terms in history] == [["first", "infinity", "ortho", "skew"]] * 2
+
+
+def test_steps_are_reported_by_tens_wherever_a_run_goes_on() -> None:
+    trainer = trainer_of(Spy(), images(), ConvNet((8, 8, 1), 3, 2, DEPTH))
+    trainer.total = 25
+    trainer.restore(trainer.state(), 7)
+    assert [len(terms) for terms in trainer.steps()] == [3, 10, 5]
+    assert trainer.count == 25
+
+
+def test_a_loss_that_is_not_finite_ends_a_run_at_the_next_report() -> None:
+    """Factors may stay finite for long: the loss is what says that nothing is learned any more."""
+    trainer = trainer_of(Spy(), images(), ConvNet((8, 8, 1), 3, 2, DEPTH))
+    trainer.total = 1000
+    whole = trainer.step
+
+    def broken() -> dict[str, Any]:
+        return whole() | ({"infinity": np.asarray(np.nan)} if trainer.count == 15 else {})
+
+    trainer.step = broken  # type: ignore[method-assign]
+    with pytest.raises(NumericalError, match=r"by step 20"):
+        list(trainer.steps())
+    assert trainer.count == 20

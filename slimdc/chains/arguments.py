@@ -16,6 +16,7 @@ from slimdc._array import as_array, to_numpy
 from slimdc._checks import shown, whole_numbers
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.methods.registry import METHODS, slimming
+from slimdc.parameterization import Preprocessing
 
 __all__ = ["descending", "digest_of", "options_of", "plain", "slimming_ways", "where"]
 
@@ -57,6 +58,8 @@ def options_of(name: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """Write arguments in the form that the journal keeps."""
+    if isinstance(value, Preprocessing):
+        return value.to_dict()
     if is_dataclass(value) and not isinstance(value, type):
         return {type(value).__name__: plain(asdict(value))}
     if isinstance(value, Mapping):

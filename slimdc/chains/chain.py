@@ -205,9 +205,11 @@ class _Work:
             return self.begin
         path = self.journal.set_path(job.name)
         if path.exists():
-            return load(path)
+            return _with_its_matrix(load(path), path.parent)
         saved = path.with_suffix(".checkpoint")
         data = self._made(job, saved)
+        if data.preprocessing.whitening is not None:
+            data.preprocessing.save_matrix(path.parent)
         save(data, path)
         saved.unlink(missing_ok=True)
         return data
@@ -221,3 +223,10 @@ class _Work:
         if job.before is None:
             return condensed(*self.real, job.k, **options)
         return slimmed(self._set_of(job.before), job.k, **options)
+
+
+def _with_its_matrix(data: SlimmableDataset, folder: Path) -> SlimmableDataset:
+    """Give a set the matrix of its whitening, which its file does not hold."""
+    if data.preprocessing.is_complete:
+        return data
+    return data.with_preprocessing(data.preprocessing.with_matrix(folder))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from slimdc.parameterization import SlimmableDataset
 
-__all__ = ["real_images", "with_matrix"]
+__all__ = ["all_images", "real_images", "with_matrix"]
 
 
 def real_images(
@@ -37,13 +37,25 @@ def real_images(
         raise InvalidValueError("--root", str(root), "none: the sample is in the package")
     if name == "sample":
         return None, *datasets.sample()[1:]
+    real = all_images(name, root)
+    return real.x_train, real.x_test, real.y_test
+
+
+def all_images(name: str, root: Path | None) -> datasets.RealDataset:
+    """Read training and test images with their classes.
+
+    Raises
+    ------
+    FileError, InvalidValueError
+        The data cannot be read, or hold no test images.
+    """
     try:
         real = datasets.read(name, None if root is None else root.expanduser())
     except RuntimeError as error:  # no such user
         raise FileError("--root", f"{root} ({error})", "a folder") from error
     if not len(real.x_test):
         raise FileError("--data", f"{name} without test images", "a folder with train/ and test/")
-    return real.x_train, real.x_test, real.y_test
+    return real
 
 
 def with_matrix(

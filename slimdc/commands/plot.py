@@ -1,0 +1,72 @@
+"""``slimdc plot``: pictures of sets and of results."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slimdc.commands.messages import check_target
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["add"]
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    command.add_argument(
+        "what",
+        choices=("samples", "components", "spectrum", "accuracies"),
+        help="samples: the first of each class, a line for each set; components: one class by "
+        "how many are kept; spectrum: the significances; accuracies: of folders of results",
+    )
+    command.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="sets, or folders")
+    command.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="PNG", help="where to draw"
+    )
+    command.add_argument("--label", type=int, default=0, help="class of components (default: 0)")
+    command.add_argument(
+        "-k", type=int, nargs="+", help="numbers of components (default: all, half, …, 1)"
+    )
+    command.add_argument(
+        "--against",
+        choices=("components", "bytes"),
+        default="components",
+        help="what accuracies are drawn against (default: components)",
+    )
+    command.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from slimdc.pictures import save_picture
+
+    check_target(options.out, "--out")
+    save_picture(_drawn(options), options.out)
+    print(f"Picture: {options.out}")
+
+
+def _drawn(options: argparse.Namespace) -> Figure:
+    import slimdc
+    from slimdc import pictures
+    from slimdc.chains import Chain
+
+    names = [path.stem or str(path) for path in options.paths]
+    if options.what == "accuracies":
+        chains = dict(zip(names, map(Chain.read, options.paths), strict=True))
+        return pictures.accuracies(chains, against=options.against)
+    sets = dict(zip(names, map(slimdc.load, options.paths), strict=True))
+    if options.what == "samples":
+        return pictures.samples(sets)
+    first = next(iter(sets.values()))
+    if options.what == "spectrum":
+        return pictures.spectrum(first)
+    return pictures.components(
+        first, options.label, options.k or _halves(first.components_per_class)
+    )
+
+
+def _halves(count: int) -> list[int]:
+    """Give a number, its half, its quarter and so on, down to 1."""
+    return [count] if count == 1 else [count, *_halves(count // 2)]
