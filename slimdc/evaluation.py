@@ -96,7 +96,7 @@ def evaluate(
     protocol : {"quick", "frepo", "vico", "idc", "ddranking", "ddranking-soft"} or settings
         How networks are trained: a name (docs/protocols.md), or `EvaluationSettings`. "quick" is
         Adam on half the squared error to the set's own labels, at 1e-3 with a short warm-up and a
-        cosine, for 150 steps: under a minute on two cores for the set in the package.
+        cosine, for 150 steps: about a minute on two cores for the set in the package.
     repeats : int, optional
         Number of networks; by default that of the protocol, as with the next ones.
     steps : int, optional

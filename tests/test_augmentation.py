@@ -162,6 +162,52 @@ def test_cutouts_are_squares_around_any_pixel(side: float, pixels: tuple[int, in
         assert len({int(np.argmax(c.max(axis=1))) for c in cut[middle]}) == 4
 
 
+@pytest.mark.parametrize("size", [(6, 8), (7, 10)])
+@pytest.mark.parametrize("side", [0.5, 0.3, 1.0])
+def test_cutouts_are_redrawn_by_hand(size: tuple[int, int], side: float) -> None:
+    """DSA's offsets: one more place where the side is even."""
+    pixels = np.asarray([int(n * side + 0.5) for n in size])
+    offsets = np.random.default_rng(1).integers(
+        0, [n + (1 - p % 2) for n, p in zip(size, pixels, strict=True)], (30, 2)
+    )
+    expected = np.ones((30, *size, 1))
+    for n, (row, column) in enumerate(offsets):
+        for i, j in np.ndindex(*pixels):
+            at = row + i - pixels[0] // 2, column + j - pixels[1] // 2
+            if 0 <= at[0] < size[0] and 0 <= at[1] < size[1]:
+                expected[n, at[0], at[1]] = 0
+    found = MASKS["cutout"](side, np.random.default_rng(1), size, 30)
+    assert np.array_equal(found, expected)
+
+
+def test_maps_are_applied_in_the_order_of_their_table() -> None:
+    x, rng = images(4), np.random.default_rng(2)
+    names = ("flip", "scale", "zoom", "rotate", "crop", "translate")
+    assert tuple(MAPS) == names
+    how = Augmentation(("translate", "rotate", "crop", "flip", "zoom", "scale"), mode="all")
+    drawn = how.draw(np.random.default_rng(2), (*SIZE, 3), 4)
+    plane = identity_map(4)
+    for name in names:
+        plane = composed(plane, MAPS[name](getattr(how, name), rng, SIZE, 4))
+    np.testing.assert_allclose(augmented(x, drawn), sampled(x, *neighbours(plane, SIZE)))
+
+
+def test_a_flipped_image_is_cropped_not_a_cropped_one_flipped() -> None:
+    x, how = images(6), Augmentation(("crop", "flip"), mode="all", flip=1.0)
+    drawn, rng = how.draw(np.random.default_rng(2), (*SIZE, 3), 6), np.random.default_rng(2)
+    flip, crop = (MAPS[name](getattr(how, name), rng, SIZE, 6) for name in ("flip", "crop"))
+    expected = sampled(sampled(x, *neighbours(flip, SIZE)), *neighbours(crop, SIZE))
+    assert np.array_equal(augmented(x, drawn), expected)
+    assert crop.shift[:, 1].any()
+
+
+@pytest.mark.parametrize(("size", "pixels"), [((6, 10), (1, 2)), ((28, 28), (7, 7))])
+def test_holes_are_a_quarter_rounded_down(size: tuple[int, int], pixels: tuple[int, int]) -> None:
+    cut = 1 - MASKS["hole"](0.25, np.random.default_rng(0), size, 9)[..., 0]
+    assert (cut.max(axis=2).sum(axis=1) == pixels[0]).all()
+    assert (cut.max(axis=1).sum(axis=1) == pixels[1]).all()
+
+
 def test_holes_lie_inside() -> None:
     cut = 1 - MASKS["hole"](0.25, np.random.default_rng(0), (8, 12), 400)[..., 0]
     assert (cut.sum(axis=(1, 2)) == 2 * 3).all()

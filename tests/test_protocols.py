@@ -325,6 +325,27 @@ def test_cross_entropy_needs_probabilities() -> None:
     assert found.steps == 2
 
 
+@pytest.mark.parametrize(
+    ("row", "fine"),
+    [
+        ((0.7, 0.2, 0.1), True),
+        ((0.7, 0.2, 0.1005), True),
+        ((0.7, 0.2, 0.11), False),
+        ((0.7, 0.2, 0.09), False),
+        ((1.0, 0.0005, -0.0005), True),
+        ((0.8, 0.3, -0.1), False),
+    ],
+)
+def test_rows_are_probabilities_to_a_thousandth(row: tuple[float, ...], fine: bool) -> None:
+    data = slimdc.SlimmableDataset.from_arrays(images(3)[0], np.asarray([row] * 3))
+    soft = EvaluationSettings(loss="cross-entropy")
+    if fine:
+        assert protocols.label_rows(soft, data) is None
+    else:
+        with pytest.raises(InvalidValueError, match="protocol: found cross-entropy"):
+            protocols.label_rows(soft, data)
+
+
 def test_vectors_are_not_augmented() -> None:
     x, y = images()
     flat = EvaluationSettings(augmentation=Augmentation(), width=2)

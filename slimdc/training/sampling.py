@@ -85,22 +85,27 @@ def neighbours(plane: PlaneMap, size: tuple[int, int]) -> tuple[npt.NDArray[np.i
     ([0, 1], [1.0, 0.0, 0.0, 0.0])
     """
     h, w = size
-    count, edge = plane.matrix.shape[0], np.asarray([h - 1, w - 1])
-    places = np.stack(np.meshgrid(np.arange(h), np.arange(w), indexing="ij"), axis=-1)
-    offsets = places.reshape(-1, 2) - edge / 2
-    found = offsets @ np.swapaxes(plane.matrix, 1, 2) + plane.shift[:, None, :] + edge / 2
-    low = np.floor(found)
-    beyond = found - low
-    starts = np.arange(count)[:, None] * (h * w)
-    indices, weights = [], []
-    for corner in itertools.product((0, 1), repeat=2):
-        at = low + corner
-        share = np.prod(np.where(corner, beyond, 1.0 - beyond), axis=-1)
-        inside = ((at >= 0) & (at <= edge)).all(axis=-1)
-        row, column = np.moveaxis(np.clip(at, 0, edge).astype(np.int64), -1, 0)
-        indices.append(starts + row * w + column)
-        weights.append(share * inside)
+    row, column = np.divmod(np.arange(h * w), w)
+    offsets = np.stack([row - (h - 1) / 2, column - (w - 1) / 2])
+    found = plane.matrix @ offsets + plane.shift[:, :, None]
+    rows = _between(found[:, 0] + (h - 1) / 2, h)
+    columns = _between(found[:, 1] + (w - 1) / 2, w)
+    starts = np.arange(plane.matrix.shape[0])[:, None] * (h * w)
+    corners = list(itertools.product(rows, columns))
+    indices = [starts + i * w + j for (i, _), (j, _) in corners]
+    weights = [share * other for (_, share), (_, other) in corners]
     return np.concatenate(indices, axis=1), np.stack(weights, axis=1)[..., None]
+
+
+def _between(places: Floats, size: int) -> list[tuple[npt.NDArray[np.int64], Floats]]:
+    """Find the pixels below and above places along an axis, and the weight of each."""
+    low = np.floor(places)
+    beyond = places - low
+    found = []
+    for at, share in ((low, 1.0 - beyond), (low + 1.0, beyond)):
+        inside = (at >= 0) & (at < size)
+        found.append((np.clip(at, 0, size - 1).astype(np.int64), share * inside))
+    return found
 
 
 def sampled(x: Array, indices: Array, weights: Array) -> Array:
