@@ -3,7 +3,8 @@
 DC is Zhao, Mopuri and Bilen, "Dataset Condensation with Gradient Matching", ICLR 2021. DSA is the
 same under augmentation, alike on real samples and on the set: Zhao and Bilen, "Dataset Condensation
 with Differentiable Siamese Augmentation", ICML 2021. Numbers that the papers leave open are those
-of their published code (github.com/VICO-UoE/DatasetCondensation).
+of their published code (github.com/VICO-UoE/DatasetCondensation); its networks are those named
+``"convnet-in"``. A step costs a gradient of a gradient for each class.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class DcSettings:
     batch : int
         Samples of each class to match in a step.
     rate : float
-        Rate of the samples.
+        Rate of the samples, as they are standardised.
     momentum : float
         Momentum of their gradient descent.
     lifetime : int or None
@@ -74,11 +75,11 @@ class DcSettings:
     """
 
     steps: int = 300
-    batch: int = 32
+    batch: int = 16
     rate: float = 1.0
     momentum: float = 0.5
     lifetime: int | None = None
-    passes: int | None = 5
+    passes: int | None = 1
     network_rate: float = 0.01
     network_batch: int = 256
     augmentation: Augmentation | None = None

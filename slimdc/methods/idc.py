@@ -2,7 +2,10 @@
 
 Kim, Kim, Oh, Yun, Song, Jeong, Ha and Song, "Dataset Condensation via Efficient Synthetic-Data
 Parameterization", ICML 2022. Numbers that the paper leaves open are those of its published code
-(github.com/snu-mllab/Efficient-Dataset-Condensation).
+(github.com/snu-mllab/Efficient-Dataset-Condensation); its networks are those named
+``"convnet-in"``. It keeps pixels in [0, 1] by clipping, which is not done here: samples are trained
+in the space of the set, whatever its preprocessing. It moves the images after each class in turn;
+here a step moves those of all classes at once.
 """
 
 from __future__ import annotations
@@ -101,12 +104,12 @@ class IdcSettings:
 
     steps: int = 300
     batch: int = 16
-    rate: float = 0.08
+    rate: float = 20.0
     momentum: float = 0.5
     metric: Metric = "squared"
     factor: int = 1
     lifetime: int = 100
-    lessons: int = 2
+    lessons: int = 1
     network_rate: float = 0.01
     network_momentum: float = 0.9
     weight_decay: float = 5e-4
@@ -145,7 +148,7 @@ class IdcSettings:
 # quarter, it is 16 times that. It trains on 2,000 real samples, in batches of 64, between steps.
 IDC: dict[str, IdcSettings] = {
     "default": IdcSettings(),
-    "paper": IdcSettings(steps=200_000, batch=64, lessons=32, width=128),
+    "paper": IdcSettings(steps=200_000, batch=64, rate=0.08, lessons=32, width=128),
 }
 
 

@@ -3,7 +3,8 @@
 Kim, Kim, Oh, Yun, Song, Jeong, Ha and Song, "Dataset Condensation via Efficient Synthetic-Data
 Parameterization", ICML 2022. A stored image is a mosaic of f by f small ones, and each of these is
 enlarged by bilinear interpolation to a sample. So that many samples are had for the numbers of one
-image, and the small images are what is trained.
+image, and the small images are what is trained. A set and its file hold the enlarged samples:
+fewer numbers are stored only where the set is slimmed.
 """
 
 from __future__ import annotations
