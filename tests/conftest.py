@@ -35,6 +35,7 @@ collect_ignore = [
     "jax_rank.py",
     "plain_algorithm.py",
     "plain_evaluation.py",
+    "plain_gradients.py",
     "torch_networks.py",
     "torch_rank.py",
 ]

@@ -10,6 +10,8 @@ from slimdc.errors import InvalidValueError
 from slimdc.methods import (
     distribution_matching,
     frepo,
+    gradient_matching,
+    idc,
     kip,
     parameter_matching,
     rfad,
@@ -22,7 +24,17 @@ __all__ = ["METHODS", "condensing", "slimming"]
 
 METHODS: dict[str, Method] = {
     method.name: method
-    for module in (parameter_matching, frepo, distribution_matching, kip, rfad, selection, yoco)
+    for module in (
+        parameter_matching,
+        frepo,
+        rfad,
+        kip,
+        distribution_matching,
+        gradient_matching,
+        idc,
+        selection,
+        yoco,
+    )
     for method in module.METHODS
 }
 
