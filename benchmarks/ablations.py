@@ -85,13 +85,13 @@ def run(study: Study, scale: Scale, job: Job, folder: Path, into: Path) -> None:
         "slim_by": study.slim_by,
         "seed": job.seed,
         "condense": changed(scale.condense(METHOD), CONDENSE, study.condense),
-        "slim": scale.slim,
+        "slim": scale.slim(METHOD),
         "evaluate": scale.evaluate,
         "report": lambda line: print(f"{study.name}: {line}", flush=True),
     }
     if study.weights:
         weights = replace(Weights(), **study.weights)
-        options["slim"] = changed(scale.slim, SLIM, {"weights": weights})
+        options["slim"] = changed(scale.slim(METHOD), SLIM, {"weights": weights})
     if study.anew:
         slimdc.chain(real.x_train, real.y_train, sizes, **options)
         return

@@ -68,7 +68,10 @@ def main() -> None:
     with alone(into) as ours:
         if not ours:
             return
-        journal, real = Journal(into, {"slim": scale.slim, "seed": args.seed}), load(args.data)
+        journal, real = (
+            Journal(into, {"slim": scale.slim("frepo"), "seed": args.seed}),
+            load(args.data),
+        )
         for ridge in RIDGES:
             for precision in PRECISIONS:
                 way = f"{precision} {ridge:g}"
@@ -93,9 +96,9 @@ def slimmed(
     scale: Any,
 ) -> Iterator[tuple[int, SlimmableDataset]]:
     """Give the sets of a chain of FRePo's with that ridge and precision."""
-    settings = replace(FREPO["default"], steps=scale.slim["steps"], ridge=ridge)
-    settings = settings.of_width(scale.slim["width"])
-    compute = Compute.chosen(data.u, scale.slim["backend"], None, "float32")
+    settings = replace(FREPO["default"], steps=scale.slim("frepo")["steps"], ridge=ridge)
+    settings = settings.of_width(scale.slim("frepo")["width"])
+    compute = Compute.chosen(data.u, scale.slim("frepo")["backend"], None, "float32")
     for k in sizes:
         rng = np.random.default_rng(args.seed)
         task = Task.slimming(data, k, "auto", settings, rng, lambda: compute)

@@ -51,7 +51,10 @@ def main() -> None:
     sets = folder / args.data / f"parameter-matching-{args.seed}" / "sets"
     with alone(into) as ours:
         if ours:
-            journal = Journal(into, {"every": EVERY, "test": TEST_IMAGES, "slim": scale.slim})
+            journal = Journal(
+                into,
+                {"every": EVERY, "test": TEST_IMAGES, "slim": scale.slim("parameter-matching")},
+            )
             for way in WAYS:
                 one(way, slimdc.load(sets / f"RT-{first}.safetensors"), journal, scale, args)
             if args.picture:
@@ -60,7 +63,7 @@ def main() -> None:
 
 def one(way: str, whole: SlimmableDataset, journal: Journal, scale: Any, args: Any) -> None:
     """Slim in one way, and note what networks make of the set on the way."""
-    steps = scale.slim["steps"]
+    steps = scale.slim("parameter-matching")["steps"]
     if f"{way} {steps}" in journal.cells:
         return
     real, options = load(args.data), dict(scale.evaluate) | {"repeats": 1, "seed": args.seed}
@@ -82,11 +85,13 @@ def course(
 ) -> Iterator[tuple[int, SlimmableDataset]]:
     """Give the set every so many steps of slimming to one component."""
     weights = Weights(first=0.0) if way == WAYS[1] else Weights()
-    settings = replace(SLIM["default"], steps=scale.slim["steps"], weights=weights)
-    settings = settings.of_width(scale.slim["width"])
+    settings = replace(
+        SLIM["default"], steps=scale.slim("parameter-matching")["steps"], weights=weights
+    )
+    settings = settings.of_width(scale.slim("parameter-matching")["width"])
     rng = np.random.default_rng(seed)
     start = random_component(whole, seed) if way == WAYS[2] else whole.truncate(1)
-    compute = Compute.chosen(whole.u, scale.slim["backend"], None, None)
+    compute = Compute.chosen(whole.u, scale.slim("parameter-matching")["backend"], None, None)
     plan = slimming_plan(start, Task.slimming(whole, 1, "auto", settings, rng, lambda: compute))
     with compute.session():
         algorithm = Algorithm(plan, [plan.networks(rng)])

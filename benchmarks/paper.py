@@ -17,6 +17,7 @@ import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class Scale:
     sizes: dict[str, tuple[int, ...]]
     seeds: dict[str, dict[str, tuple[int, ...]]]
     condense: Callable[[str], dict[str, Any]]
-    slim: dict[str, Any]
+    slim: Callable[[str], dict[str, Any]]
     evaluate: dict[str, Any]
 
     def jobs(self) -> Iterator[Job]:
@@ -65,13 +66,23 @@ THREE, ONE = (0, 1, 2), (0,)
 
 
 # What slims a method's sets: k real images are no chain, and ours is held against random rows too.
-SLIM_BY = {"random": (), "parameter-matching": ("parameter-matching", "truncate", "random")}
+SLIM_BY = {
+    "random": (),
+    "parameter-matching": ("parameter-matching", "truncate", "random", "yoco"),
+    "frepo": ("frepo", "random", "yoco"),
+    "dm": ("dm", "random", "yoco"),
+}
+
+# A step of these compares every class or several networks, and takes three times as long or more.
+SLOW = ("dc", "dsa", "idc", "rfad")
 
 
-def _small_condense(method: str) -> dict[str, Any]:
+def _small(method: str, steps: int, fewer: int) -> dict[str, Any]:
+    """Give what a method is called with: as many steps as the others, or fewer slow ones."""
     if method == "random":
         return {}
-    return {"steps": 400, "width": 32, "backend": "numpy"}
+    width = {} if method == "kip" else {"width": 32}
+    return {"steps": fewer if method in SLOW else steps, "backend": "numpy"} | width
 
 
 SCALES = {
@@ -87,12 +98,15 @@ SCALES = {
                 "frepo": THREE,
                 "random": THREE,
                 "dm": THREE,
-            },
-            "cifar10": dict.fromkeys(("parameter-matching", "frepo", "random", "dm"), ONE),
+            }
+            | dict.fromkeys(("dc", "dsa", "idc", "kip", "rfad"), ONE),
+            "cifar10": dict.fromkeys(
+                ("parameter-matching", "frepo", "random", "dm", "dc", "dsa", "idc"), ONE
+            ),
             "cifar100": dict.fromkeys(("parameter-matching", "frepo", "random"), ONE),
         },
-        condense=_small_condense,
-        slim={"steps": 200, "width": 32, "backend": "numpy"},
+        condense=partial(_small, steps=400, fewer=150),
+        slim=partial(_small, steps=200, fewer=75),
         evaluate={
             "protocol": "quick",
             "repeats": 3,
@@ -137,7 +151,7 @@ def run(job: Job, scale: Scale, folder: Path) -> None:
         slim_by=slim_by,
         seed=job.seed,
         condense=scale.condense(job.method),
-        slim=scale.slim,
+        slim=scale.slim(job.method),
         evaluate=scale.evaluate,
         report=lambda line: print(f"{job.name}: {line}", flush=True),
     )
