@@ -84,14 +84,14 @@ def run(study: Study, scale: Scale, job: Job, folder: Path, into: Path) -> None:
         "results": into,
         "slim_by": study.slim_by,
         "seed": job.seed,
-        "condense": changed(scale.condense(METHOD), CONDENSE, study.condense),
-        "slim": scale.slim(METHOD),
+        "condense": changed(scale.condense(job), CONDENSE, study.condense),
+        "slim": scale.slim(job),
         "evaluate": scale.evaluate,
         "report": lambda line: print(f"{study.name}: {line}", flush=True),
     }
     if study.weights:
         weights = replace(Weights(), **study.weights)
-        options["slim"] = changed(scale.slim(METHOD), SLIM, {"weights": weights})
+        options["slim"] = changed(scale.slim(job), SLIM, {"weights": weights})
     if study.anew:
         slimdc.chain(real.x_train, real.y_train, sizes, **options)
         return

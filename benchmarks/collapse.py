@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
-from paper import RESULTS, SCALES, alone, load
+from paper import RESULTS, SCALES, Job, alone, load
 
 import slimdc
 from slimdc import SlimmableDataset
@@ -68,10 +68,8 @@ def main() -> None:
     with alone(into) as ours:
         if not ours:
             return
-        journal, real = (
-            Journal(into, {"slim": scale.slim("frepo"), "seed": args.seed}),
-            load(args.data),
-        )
+        slim = scale.slim(Job(args.data, "frepo", args.seed))
+        journal, real = Journal(into, {"slim": slim, "seed": args.seed}), load(args.data)
         for ridge in RIDGES:
             for precision in PRECISIONS:
                 way = f"{precision} {ridge:g}"
@@ -96,9 +94,10 @@ def slimmed(
     scale: Any,
 ) -> Iterator[tuple[int, SlimmableDataset]]:
     """Give the sets of a chain of FRePo's with that ridge and precision."""
-    settings = replace(FREPO["default"], steps=scale.slim("frepo")["steps"], ridge=ridge)
-    settings = settings.of_width(scale.slim("frepo")["width"])
-    compute = Compute.chosen(data.u, scale.slim("frepo")["backend"], None, "float32")
+    options = scale.slim(Job(args.data, "frepo", args.seed))
+    settings = replace(FREPO["default"], steps=options["steps"], ridge=ridge)
+    settings = settings.of_width(options["width"])
+    compute = Compute.chosen(data.u, options["backend"], None, "float32")
     for k in sizes:
         rng = np.random.default_rng(args.seed)
         task = Task.slimming(data, k, "auto", settings, rng, lambda: compute)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from paper import RESULTS, SCALES, alone, load
+from paper import RESULTS, SCALES, Job, alone, load
 
 import slimdc
 from slimdc import SlimmableDataset, pictures
@@ -51,10 +51,8 @@ def main() -> None:
     sets = folder / args.data / f"parameter-matching-{args.seed}" / "sets"
     with alone(into) as ours:
         if ours:
-            journal = Journal(
-                into,
-                {"every": EVERY, "test": TEST_IMAGES, "slim": scale.slim("parameter-matching")},
-            )
+            slim = scale.slim(Job(args.data, "parameter-matching", args.seed))
+            journal = Journal(into, {"every": EVERY, "test": TEST_IMAGES, "slim": slim})
             for way in WAYS:
                 one(way, slimdc.load(sets / f"RT-{first}.safetensors"), journal, scale, args)
             if args.picture:
@@ -63,13 +61,13 @@ def main() -> None:
 
 def one(way: str, whole: SlimmableDataset, journal: Journal, scale: Any, args: Any) -> None:
     """Slim in one way, and note what networks make of the set on the way."""
-    steps = scale.slim("parameter-matching")["steps"]
+    steps = scale.slim(Job(args.data, "parameter-matching", args.seed))["steps"]
     if f"{way} {steps}" in journal.cells:
         return
     real, options = load(args.data), dict(scale.evaluate) | {"repeats": 1, "seed": args.seed}
     test = real.x_test[:TEST_IMAGES], real.y_test[:TEST_IMAGES]
     whole_embedded = embedded(whole, whole, scale)
-    for count, data in course(way, whole, scale, args.seed):
+    for count, data in course(way, whole, scale, args):
         name = f"{way} {count}"
         if name in journal.cells:
             continue
@@ -81,17 +79,16 @@ def one(way: str, whole: SlimmableDataset, journal: Journal, scale: Any, args: A
 
 
 def course(
-    way: str, whole: SlimmableDataset, scale: Any, seed: int
+    way: str, whole: SlimmableDataset, scale: Any, args: Any
 ) -> Iterator[tuple[int, SlimmableDataset]]:
     """Give the set every so many steps of slimming to one component."""
     weights = Weights(first=0.0) if way == WAYS[1] else Weights()
-    settings = replace(
-        SLIM["default"], steps=scale.slim("parameter-matching")["steps"], weights=weights
-    )
-    settings = settings.of_width(scale.slim("parameter-matching")["width"])
-    rng = np.random.default_rng(seed)
-    start = random_component(whole, seed) if way == WAYS[2] else whole.truncate(1)
-    compute = Compute.chosen(whole.u, scale.slim("parameter-matching")["backend"], None, None)
+    options = scale.slim(Job(args.data, "parameter-matching", args.seed))
+    settings = replace(SLIM["default"], steps=options["steps"], weights=weights)
+    settings = settings.of_width(options["width"])
+    rng = np.random.default_rng(args.seed)
+    start = random_component(whole, args.seed) if way == WAYS[2] else whole.truncate(1)
+    compute = Compute.chosen(whole.u, options["backend"], None, None)
     plan = slimming_plan(start, Task.slimming(whole, 1, "auto", settings, rng, lambda: compute))
     with compute.session():
         algorithm = Algorithm(plan, [plan.networks(rng)])

@@ -48,8 +48,8 @@ class Scale:
 
     sizes: dict[str, tuple[int, ...]]
     seeds: dict[str, dict[str, tuple[int, ...]]]
-    condense: Callable[[str], dict[str, Any]]
-    slim: Callable[[str], dict[str, Any]]
+    condense: Callable[[Job], dict[str, Any]]
+    slim: Callable[[Job], dict[str, Any]]
     evaluate: dict[str, Any]
 
     def jobs(self) -> Iterator[Job]:
@@ -77,19 +77,25 @@ SLIM_BY = {
 SLOW = ("dc", "dsa", "idc", "rfad")
 
 
-def _small(method: str, steps: int, fewer: int) -> dict[str, Any]:
+def _small(job: Job, steps: int, fewer: int) -> dict[str, Any]:
     """Give what a method is called with: as many steps as the others, or fewer slow ones."""
-    if method == "random":
+    if job.method == "random":
         return {}
-    width = {} if method == "kip" else {"width": 32}
-    return {"steps": fewer if method in SLOW else steps, "backend": "numpy"} | width
+    width = {} if job.method == "kip" else {"width": 32}
+    return {"steps": fewer if job.method in SLOW else steps, "backend": "numpy"} | width
 
 
-def _full(method: str, **more: Any) -> dict[str, Any]:
-    """Give the paper's numbers, but for its 500,000 steps of condensing: 30,000, as it slims in."""
-    if method == "random":
-        return more
-    return {"preset": "paper", "steps": 30_000, "backend": "torch"} | more
+def _full_slim(job: Job) -> dict[str, Any]:
+    """Give the paper's numbers."""
+    if job.method == "random":
+        return {}
+    return {"preset": "paper", "steps": 30_000, "backend": "torch", "device": "cuda"}
+
+
+def _full_condense(job: Job) -> dict[str, Any]:
+    """Give the paper's numbers, but for its 500,000 steps: 30,000, as it slims in."""
+    space = "standardise" if job.data == "fashion-mnist" else "zca"
+    return _full_slim(job) | {"preprocessing": space}
 
 
 SCALES = {
@@ -130,9 +136,9 @@ SCALES = {
             data: dict.fromkeys(("parameter-matching", "frepo", "random", "dm"), ONE)
             for data in ("fashion-mnist", "cifar10", "cifar100")
         },
-        condense=partial(_full, preprocessing="zca"),
-        slim=_full,
-        evaluate={"protocol": "frepo", "repeats": 5, "backend": "torch"},
+        condense=_full_condense,
+        slim=_full_slim,
+        evaluate={"protocol": "frepo", "repeats": 5, "backend": "torch", "device": "cuda"},
     ),
 }
 
@@ -171,8 +177,8 @@ def run(job: Job, scale: Scale, folder: Path) -> None:
         method=job.method,
         slim_by=slim_by,
         seed=job.seed,
-        condense=scale.condense(job.method),
-        slim=scale.slim(job.method),
+        condense=scale.condense(job),
+        slim=scale.slim(job),
         evaluate=scale.evaluate,
         report=lambda line: print(f"{job.name}: {line}", flush=True),
     )
