@@ -250,13 +250,17 @@ def small(method: str, **changed: Any) -> Any:
     return replace(default, **SMALL[method], **changed)
 
 
-@pytest.mark.parametrize("method", SMALL)
-def test_a_short_run_brings_gradients_together_in_unseen_networks(method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "changed"), [("dc", {}), ("dsa", {}), ("idc", {}), ("idc", {"factor": 2})]
+)
+def test_a_short_run_brings_gradients_together_in_unseen_networks(
+    method: str, changed: Any
+) -> None:
     """Averaged over fresh networks and all real samples, without augmentation."""
     x, y = images((20, 20, 20))
     material = Material.of(slimdc.SlimmableDataset.from_arrays(x, y))
     compute = Compute(backend.get("numpy"), "float64")
-    settings, rng = replace(small(method, steps=40), batch=20), np.random.default_rng(0)
+    settings, rng = replace(small(method, steps=40, **changed), batch=20), np.random.default_rng(0)
     task = Task(material, None, 2, x, "auto", settings, rng, lambda: compute)
     way: Any = METHODS[method].condense
     plan = way.plan(way.start(task), task)
@@ -391,14 +395,11 @@ def test_formations_start_and_end_at_enlarged_images(layout: str) -> None:
     np.testing.assert_allclose(ended.arrays()[0], held[by_class], atol=1e-12)
 
 
-def test_formations_hold_more_samples_on_which_the_gradient_flows() -> None:
+def test_formations_hold_more_samples_which_are_enlarged() -> None:
     x, y = images((30, 30, 30))
-    preset = replace(small("idc", steps=40, factor=2), batch=8)
-    history: list[dict[str, float]] = []
-    data = slimdc.condense(x, y, 2, method="idc", preset=preset, history=history)
+    preset = replace(small("idc", steps=5, factor=2), batch=8)
+    data = slimdc.condense(x, y, 2, method="idc", preset=preset)
     assert data.samples == data.components == (8, 8, 8)
-    losses = [terms["distance"] for terms in history]
-    assert np.mean(losses[-20:]) < 0.95 * np.mean(losses[:20])
     inverse = bilinear(8, 2) @ np.linalg.pinv(bilinear(8, 2))
     rows = data.arrays()[0]
     np.testing.assert_allclose(enlarged(rows, inverse, inverse), rows, atol=1e-9)
