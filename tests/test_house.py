@@ -53,8 +53,8 @@ PUBLIC = {
         performance_matching ridge_solution skewness training_loss weighted_sum
     """,
     "slimdc.methods": """
-        DM DmSettings FREPO FrepoSettings KIP KipSettings METHODS Method RFAD RfadSettings YOCO
-        YocoSettings
+        DC DM DSA DcSettings DmSettings FREPO FrepoSettings IDC IdcSettings KIP KipSettings METHODS
+        Method RFAD RfadSettings YOCO YocoSettings
     """,
     "slimdc.networks": """
         AlexNet ConvNet HEAD HEAD_BIAS LiteratureConvNet MLP NAMES NORMS Network Norm

@@ -6,6 +6,8 @@ the paper's own method are in `slimdc.settings`.
 
 from slimdc.methods.distribution_matching import DM, DmSettings
 from slimdc.methods.frepo import FREPO, FrepoSettings
+from slimdc.methods.gradient_matching import DC, DSA, DcSettings
+from slimdc.methods.idc import IDC, IdcSettings
 from slimdc.methods.kip import KIP, KipSettings
 from slimdc.methods.method import Method
 from slimdc.methods.registry import METHODS
@@ -13,14 +15,19 @@ from slimdc.methods.rfad import RFAD, RfadSettings
 from slimdc.methods.yoco import YOCO, YocoSettings
 
 __all__ = [
+    "DC",
     "DM",
+    "DSA",
     "FREPO",
+    "IDC",
     "KIP",
     "METHODS",
     "RFAD",
     "YOCO",
+    "DcSettings",
     "DmSettings",
     "FrepoSettings",
+    "IdcSettings",
     "KipSettings",
     "Method",
     "RfadSettings",
