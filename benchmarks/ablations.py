@@ -2,6 +2,7 @@
 
     python benchmarks/ablations.py small
     python benchmarks/ablations.py small --list
+    python benchmarks/ablations.py small --picture sensitivity.png
 
 Every study is a chain like those of ``paper.py``, of the paper's method with one thing changed.
 Those of slimming begin with the set that ``paper.py`` condensed at the largest size, so it runs
@@ -19,12 +20,15 @@ from typing import Any
 from paper import RESULTS, SCALES, Job, Scale, alone, done, load
 
 import slimdc
+from slimdc.chains import Chain
 from slimdc.losses import Weights
+from slimdc.pictures import save_picture, sensitivity
 from slimdc.settings import CONDENSE, SLIM
 
 METHOD = "parameter-matching"
 TERMS = ("first", "infinity", "skew", "ortho")
 FACTORS = (0.1, 10.0)
+UNCHANGED = "weights as they are"
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ def studies() -> Iterator[Study]:
         yield Study(
             f"condense without {term}", condense={term: 0.0}, slim_by=("truncate",), anew=True
         )
+    yield Study(UNCHANGED, last_only=True)
     for term in TERMS:
         for factor in FACTORS:
             weight = getattr(base, term) * factor
@@ -63,8 +68,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--list", action="store_true", help="say what is done and what is not")
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--picture", type=Path, help="draw what is known of the weights, no more")
     args = parser.parse_args()
     folder = args.results / args.scale
+    if args.picture is not None:
+        save_picture(sensitivity(dict(curves(folder, args.data, args.seed))), args.picture)
+        return
     for study in studies():
         into = folder / "ablations" / args.data / f"{study.name.replace(' ', '-')}-{args.seed}"
         if args.list:
@@ -73,6 +82,21 @@ def main() -> None:
         with alone(into) as ours:
             if ours:
                 run(study, SCALES[args.scale], Job(args.data, METHOD, args.seed), folder, into)
+
+
+def curves(folder: Path, data: str, seed: int) -> Iterator[tuple[str, list[tuple[float, float]]]]:
+    """Give accuracies by the factor of each weight, at the size that the studies of weights have."""
+    k, into = SCALES[folder.name].sizes[data][-2], folder / "ablations" / data
+    for term in TERMS:
+        named = {1.0: UNCHANGED} | {factor: f"{term} times {factor:g}" for factor in FACTORS}
+        points = []
+        for factor in sorted(named):
+            study = into / f"{named[factor].replace(' ', '-')}-{seed}"
+            found = Chain.read(study).accuracy(METHOD, k) if done(study) else None
+            if found is not None:
+                points.append((factor, found))
+        if points:
+            yield term, points
 
 
 def run(study: Study, scale: Scale, job: Job, folder: Path, into: Path) -> None:
