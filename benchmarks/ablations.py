@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def curves(folder: Path, data: str, seed: int) -> Iterator[tuple[str, list[tuple[float, float]]]]:
-    """Give accuracies by the factor of each weight, at the size that the studies of weights have."""
+    """Give accuracies by the factor of each weight, at the size of the studies of weights."""
     k, into = SCALES[folder.name].sizes[data][-2], folder / "ablations" / data
     for term in TERMS:
         named = {1.0: UNCHANGED} | {factor: f"{term} times {factor:g}" for factor in FACTORS}
