@@ -374,7 +374,7 @@ def test_settings_leave_the_norm_to_the_network_or_say_it() -> None:
     for name in ("convnet-in", "alexnet", "resnet18"):
         for norm, own in ((None, "none" if name == "alexnet" else "instance"), ("batch", "batch")):
             settings = EvaluationSettings(width=2, norm=norm)
-            trained = slimdc.train_network((x, y), network=name, steps=2, settings=settings)
+            trained = slimdc.train_network((x, y), network=name, steps=2, protocol=settings)
             expected = build(name, (9, 9, 1), "channels_last", 3, width=2, norm=own)
             assert trained.network == expected
 

@@ -94,6 +94,7 @@ def chain(
     Examples
     --------
     >>> import tempfile
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> y = np.arange(60) % 3
     >>> x = rng.standard_normal((60, 8)) + 2.0 * np.eye(3, 8)[y]
