@@ -84,7 +84,8 @@ def slim(
         All other settings: `slimdc.settings.SlimSettings`, or those of the method.
     samples : {"keep", "match"}
         ``"match"`` leaves each class as many samples as components, U = I: the rows of ΣV. They
-        lie far from the data at first, so that this needs training.
+        lie far from the data at first, so that this needs training. A set that has no more samples
+        than components stays as it is.
     progress : callable, bool or None
         A callable is given (count, steps, terms); None shows a bar on terminals.
     history : list, optional
@@ -143,7 +144,7 @@ def slim(
     task = Task.slimming(before, count, network, settings, rng, place)
     after = way.start(task)
     one_of("samples", samples, ("keep", "match"))
-    if samples == "match":
+    if samples == "match" and len(after) > sum(after.components):
         after = matched(after)
     lossless = samples == "keep" and after.components == before.components
     if way.plan is None or settings.steps == 0 or lossless:

@@ -273,3 +273,12 @@ def test_bad_input_is_named(changed: dict[str, Any], message: str) -> None:
 def test_settings_are_checked(settings: dict[str, Any], name: str) -> None:
     with pytest.raises(SlimdcError, match=f"^{name}: found"):
         DmSettings(**settings)
+
+
+def test_rows_that_a_method_keeps_stay_rows_where_samples_are_to_match_components() -> None:
+    """U = I would make them ΣV, which is no sample of the set any more."""
+    x, y = images()
+    data = slimdc.condense(x, y, 4, method="random")
+    options: dict[str, Any] = {"method": "dm", "steps": 3, "width": 2}
+    kept, matched = (slimdc.slim(data, 2, samples=s, **options) for s in ("keep", "match"))
+    assert relative(matched.arrays()[0], kept.arrays()[0]) < 1e-12
