@@ -88,8 +88,8 @@ class Task:
 
     Parameters
     ----------
-    material : Material
-        What the result is to stand for.
+    given : Material or None
+        Real data to condense; None where a set is slimmed.
     before : SlimmableDataset or None
         The set that is slimmed; None where real data are condensed.
     count : int
@@ -106,7 +106,7 @@ class Task:
         Finds the backend, device and dtype that the caller asked for.
     """
 
-    material: Material
+    given: Material | None
     before: SlimmableDataset | None
     count: int
     reference: Array
@@ -126,7 +126,12 @@ class Task:
         place: Callable[[], Compute],
     ) -> Task:
         """Ask for a smaller set, given the set before alone."""
-        return cls(Material.of(before), before, count, before.u, network, settings, rng, place)
+        return cls(None, before, count, before.u, network, settings, rng, place)
+
+    @cached_property
+    def material(self) -> Material:
+        """What the result is to stand for; truncation does not ask, and computes no samples."""
+        return Material.of(self.whole) if self.given is None else self.given
 
     @cached_property
     def compute(self) -> Compute:
