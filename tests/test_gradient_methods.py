@@ -419,7 +419,7 @@ def test_a_rate_of_idc_is_for_ten_images_of_a_class() -> None:
     x, y = images((12, 12, 12))
     task = replace(task_of(replace(IDC_SETTINGS, factor=2)), count=2)
     material = Material.of(slimdc.SlimmableDataset.from_arrays(x, y))
-    task = replace(task, material=material)
+    task = replace(task, given=material)
     plan = idc_plan(formed_rows(task), task)
     assert plan.schedule.rate == pytest.approx(0.4 * 2 / 10)
 

@@ -17,7 +17,7 @@ import numpy as np
 from slimdc._checks import non_negative
 from slimdc.methods.batches import ClassBatches
 from slimdc.methods.class_gradients import ClassGradients, one_hot, unit_cosines, weights
-from slimdc.methods.lessons import Augmented, OwnLesson, require_images
+from slimdc.methods.lessons import OwnLesson, require_images
 from slimdc.methods.method import Method, Task, Way, random_rows
 from slimdc.networks import Norm, cross_entropy, network_for
 from slimdc.parameterization import SlimmableDataset
@@ -25,6 +25,7 @@ from slimdc.parameterization.pixels import PixelParameterization
 from slimdc.parameterization.units import Units
 from slimdc.settings.fields import check_counts, check_kind, check_norm, check_positive, put
 from slimdc.training.augmentation import Augmentation
+from slimdc.training.augmented_pairs import AugmentedPairs
 from slimdc.training.network_steps import Learning
 from slimdc.training.optimizers import Sgd
 from slimdc.training.plan import Plan, Schedule
@@ -146,8 +147,8 @@ def dc_plan(start: SlimmableDataset, task: Task) -> Plan:
     course = settings.course(start)
 
     def networks(rng: np.random.Generator) -> TaughtNetworks:
-        augment = Augmented(settings.augmentation, compute, rng)
-        lesson = OwnLesson(pixels, rows, augment, settings.network_batch)
+        augment = AugmentedPairs(settings.augmentation, compute)
+        lesson = OwnLesson(pixels, rows, augment, rng, settings.network_batch)
         return TaughtNetworks(network, compute, rng, course, lesson)
 
     return Plan(

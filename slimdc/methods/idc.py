@@ -26,7 +26,7 @@ from slimdc.methods.class_gradients import (
     one_hot,
     squared,
 )
-from slimdc.methods.lessons import Augmented, RealLesson, require_images
+from slimdc.methods.lessons import RealLesson, require_images
 from slimdc.methods.method import Method, Task, Way, random_rows
 from slimdc.networks import Norm, cross_entropy, network_for
 from slimdc.parameterization import SlimmableDataset
@@ -35,6 +35,7 @@ from slimdc.parameterization.pixels import PixelParameterization
 from slimdc.parameterization.units import Units
 from slimdc.settings.fields import check_counts, check_kind, check_norm, check_positive, put
 from slimdc.training.augmentation import Augmentation
+from slimdc.training.augmented_pairs import AugmentedPairs
 from slimdc.training.network_steps import Learning
 from slimdc.training.optimizers import Sgd
 from slimdc.training.plan import Plan, Schedule
@@ -203,7 +204,7 @@ def idc_plan(start: SlimmableDataset, task: Task) -> Plan:
     def networks(rng: np.random.Generator) -> TaughtNetworks:
         size = settings.network_batch
         lesson = RealBatches(batches.x, rows, batches.description, compute, rng, size)
-        augment = Augmented(settings.network_augmentation, compute, rng)
+        augment = AugmentedPairs(settings.network_augmentation, compute)
         return TaughtNetworks(network, compute, rng, settings.course, RealLesson(lesson, augment))
 
     distance = _DISTANCES[settings.metric]

@@ -2,56 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from array_api_compat import array_namespace
 
-from slimdc.backend import Array, Compute, Tensors
+from slimdc.backend import Array, Tensors
 from slimdc.errors import InvalidValueError
 from slimdc.methods.batches import RealBatches
 from slimdc.parameterization import SlimmableDataset
-from slimdc.training.augmentation import Augmentation, augmented, mixed, placed
+from slimdc.training.augmentation import Augmentation
+from slimdc.training.augmented_pairs import AugmentedPairs
 from slimdc.training.strategies import Pair, Parameterization
 
-__all__ = ["Augmented", "OwnLesson", "RealLesson", "require_images"]
-
-
-@dataclass(frozen=True)
-class Augmented:
-    """Augments a pair, each image by draws of its own.
-
-    Parameters
-    ----------
-    augmentation : Augmentation or None
-        What is drawn; None leaves pairs as they are.
-    compute : Compute
-        Where.
-    rng : numpy.random.Generator
-        Source of every draw.
-    """
-
-    augmentation: Augmentation | None
-    compute: Compute
-    rng: np.random.Generator
-
-    def __call__(self, pair: Pair) -> Pair:
-        """Give augmented samples, and label rows, which CutMix mixes."""
-        if self.augmentation is None:
-            return pair
-        count, *shape = pair[0].shape
-        drawn = self.augmentation.draw(self.rng, (shape[0], shape[1], shape[2]), count)
-        return self._applied(pair, placed(drawn, self.compute))
-
-    @cached_property
-    def _applied(self) -> Callable[[Pair, Tensors], Pair]:
-        return self.compute.backend.compile(_applied)
-
-
-def _applied(pair: Pair, drawn: Tensors) -> Pair:
-    return mixed(augmented(pair[0], drawn), pair[1], drawn)
+__all__ = ["OwnLesson", "RealLesson", "require_images"]
 
 
 @dataclass(frozen=True)
@@ -64,25 +28,28 @@ class OwnLesson:
         What is trained.
     rows : array, shape (N, c)
         A one-hot row for each sample.
-    augment : Augmented
+    augment : AugmentedPairs
         Augments the samples.
+    rng : numpy.random.Generator
+        Source of every draw.
     size : int
         Samples of an own step.
     """
 
     held: Parameterization
     rows: Array
-    augment: Augmented
+    augment: AugmentedPairs
+    rng: np.random.Generator
     size: int
 
     def __call__(self, tensors: Tensors) -> Pair:
         """Give samples, as networks take them, and their rows."""
         x, y = self.held.samples(tensors)[0], self.rows
         if x.shape[0] > self.size:
-            drawn = self.augment.rng.choice(x.shape[0], self.size, replace=False)
+            drawn = self.rng.choice(x.shape[0], self.size, replace=False)
             numbers, xp = self.augment.compute.backend.asarray(drawn), array_namespace(x)
             x, y = xp.take(x, numbers, axis=0), xp.take(y, numbers, axis=0)
-        return self.augment((x, y))
+        return self.augment((x, y), self.rng)
 
 
 @dataclass(frozen=True)
@@ -93,16 +60,16 @@ class RealLesson:
     ----------
     batches : RealBatches
         Draws the samples; label rows are one-hot.
-    augment : Augmented
+    augment : AugmentedPairs
         Augments the samples.
     """
 
     batches: RealBatches
-    augment: Augmented
+    augment: AugmentedPairs
 
     def __call__(self, tensors: Tensors) -> Pair:  # noqa: ARG002
         """Draw samples, as networks take them, and their rows."""
-        return self.augment(self.batches.draw())
+        return self.augment(self.batches.draw(), self.batches.rng)
 
 
 def require_images(data: SlimmableDataset, *augmentations: Augmentation | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -13,7 +13,7 @@ from slimdc.backend import Compute, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
 from slimdc.networks import Network, cross_entropy, squared_error
 from slimdc.settings import EvaluationSettings
-from slimdc.training.augmentation import augmented, mixed, placed
+from slimdc.training.augmented_pairs import AugmentedPairs
 from slimdc.training.network_steps import Learning, NetworkStep
 from slimdc.training.optimizers import Optimizer
 from slimdc.training.progress import Report
@@ -53,7 +53,7 @@ class NetworkTraining:
         # Settings have put an optimiser in the place of its name.
         learning = Learning(_LOSSES[settings.loss], cast(Optimizer, settings.optimizer))
         self._step = NetworkStep(network, compute, learning)
-        self._augment: Callable[[Pair, Tensors], Pair] = compute.backend.compile(_augmented)
+        self._augment = AugmentedPairs(settings.augmentation, compute)
 
     def train(
         self,
@@ -109,11 +109,7 @@ class NetworkTraining:
         if drawn is not None:
             xp, numbers = array_namespace(pair[0]), self._compute.backend.asarray(drawn)
             pair = (xp.take(pair[0], numbers, axis=0), xp.take(pair[1], numbers, axis=0))
-        if self._settings.augmentation is None:
-            return pair
-        count, *image = pair[0].shape
-        made = self._settings.augmentation.draw(rng, (image[0], image[1], image[2]), count)
-        return self._augment(pair, placed(made, self._compute))
+        return self._augment(pair, rng)
 
     def _batches(self, samples: int, rng: np.random.Generator) -> Iterator[Numbers | None]:
         """Yield each step's samples, None for all."""
@@ -179,7 +175,3 @@ def batches_of(
             order = np.concatenate([order, rng.permutation(samples)])
         drawn, order = order[:batch], order[batch:]
         yield drawn
-
-
-def _augmented(pair: Pair, drawn: Tensors) -> Pair:
-    return mixed(augmented(pair[0], drawn), pair[1], drawn)
