@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slimdc._array import HostArray, as_array, dtype_name, guarded, like, to_numpy
-from slimdc._checks import one_of
-from slimdc.errors import InvalidTypeError
+from slimdc._checks import one_of, positive, shown
+from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization.decomposition import decompose
 from slimdc.parameterization.description import Description, Factors, described
 from slimdc.parameterization.preprocessing import Preprocessing
+from slimdc.parameterization.quantization import Codes, factors_of, quantized, unpacked
 from slimdc.parameterization.reconstruction import rows
 from slimdc.parameterization.truncation import components_after, largest_components
 from slimdc.parameterization.validation import check_factors, check_finite, checked_shapes
@@ -55,7 +56,7 @@ class SlimmableDataset:
     (6, True)
     """
 
-    __slots__ = ("__weakref__", "_description", "_factors")
+    __slots__ = ("__weakref__", "_codes", "_description", "_factors")
 
     @np.errstate(all="ignore")  # what is not finite is refused, whatever the caller has set
     def __init__(self, factors: Factors, description: Description) -> None:
@@ -208,10 +209,62 @@ class SlimmableDataset:
         made._hold(factors, description)
         return made
 
-    def __getstate__(self) -> tuple[Factors, Description]:
-        return self._factors, self._description
+    @classmethod
+    @np.errstate(all="ignore")
+    def from_codes(
+        cls,
+        codes: Codes,
+        description: Description,
+        label_entries: int,
+        *,
+        dtype: Literal["float32", "float64"] = "float32",
+        like: Any = None,
+    ) -> Self:
+        """Build a set of few bits from its codes; its factors are computed from them.
 
-    def __setstate__(self, state: tuple[Factors, Description]) -> None:
+        Parameters
+        ----------
+        codes : Codes
+            The set in bytes, such as `codes` of another one.
+        description : Description
+            What else is known about it.
+        label_entries : int
+            Entries c of a label row.
+        dtype : {"float32", "float64"}
+            What the factors are held in.
+        like : array, optional
+            An array whose framework and device the factors are wanted in; by default NumPy.
+
+        Returns
+        -------
+        SlimmableDataset
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            The codes are damaged, or do not fit the description.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> x = np.random.default_rng(0).normal(size=(8, 8, 8))
+        >>> few = SlimmableDataset.from_arrays(x, np.arange(8) % 2).quantize(4)
+        >>> again = SlimmableDataset.from_codes(few.codes, few.description, 2, dtype="float64")
+        >>> bool((again.vx == few.vx).all())
+        True
+        """
+        one_of("dtype", dtype, ("float32", "float64"))
+        parts = unpacked(codes, description, label_entries)
+        found = (np.asarray(x, dtype) for x in factors_of(parts, description))
+        reference = np.zeros(0) if like is None else like
+        made = cls.__new__(cls)
+        made._hold((_in_library_of(reference, x) for x in found), description, codes)
+        return made
+
+    def __getstate__(self) -> tuple[Factors, Description, Codes | None]:
+        return self._factors, self._description, self._codes
+
+    def __setstate__(self, state: tuple[Factors, Description, Codes | None]) -> None:
         self._hold(*state)  # copies and pickles forget that arrays are read-only
 
     def __repr__(self) -> str:
@@ -219,7 +272,9 @@ class SlimmableDataset:
         components = str(held[0]) if len(held) == 1 else f"{held[0]}..{held[-1]}"
         return (
             f"{type(self).__name__}(classes={self.classes}, components={components}, "
-            f"samples={len(self)}, shape={self.shape}, dtype={self.dtype})"
+            f"samples={len(self)}, shape={self.shape}, dtype={self.dtype}"
+            + ("" if self._codes is None else f", nbytes={self.nbytes}")
+            + ")"
         )
 
     def __len__(self) -> int:
@@ -345,13 +400,24 @@ class SlimmableDataset:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the held factors, padding left out: what the set costs to keep."""
+        """Bytes of the held codes or factors, padding left out: what the set costs to keep."""
+        if self._codes is not None:
+            return self._codes.nbytes
+        return self.numbers * (8 if self.factor_dtype == "float64" else 4)
+
+    @property
+    def numbers(self) -> int:
+        """Numbers that the factors consist of, padding left out."""
         u, s, vx, vy = self._factors
         right = sum(k * (int(vx.shape[2]) + int(vy.shape[2])) for k in self.components)
         left = [n * k for n, k in zip(self.samples, self.components, strict=True)]
         significances = self.components[: int(s.shape[0])]
-        itemsize = 8 if self.factor_dtype == "float64" else 4
-        return itemsize * (right + sum(left[: int(u.shape[0])]) + sum(significances))
+        return right + sum(left[: int(u.shape[0])]) + sum(significances)
+
+    @property
+    def codes(self) -> Codes | None:
+        """The whole numbers that a quantised set is held in; None for one held in floats."""
+        return self._codes
 
     @np.errstate(all="ignore")
     def arrays(self, order: Literal["class", "given"] = "class") -> tuple[Any, Any]:
@@ -427,11 +493,61 @@ class SlimmableDataset:
         [[3.0, 2.0]]
         """
         kept = components_after(k, self.components)
+        if self._codes is not None:
+            codes = self._codes.truncated(max(kept))
+            return self._of_codes(codes, codes.described(self._description, kept))
         # What is cut out of a valid set is valid: no check needs to touch it again.
         factors = largest_components(*self._factors, max(kept))
         made = type(self).__new__(type(self))
         made._hold(factors, self._description.truncated(kept))
         return made
+
+    def quantize(self, bits: float) -> Self:
+        """Round to so few bits: a lossy copy that takes up to 30 times fewer bytes than float32.
+
+        Samples go through a cosine transform (images; flat vectors stay as they are) and are
+        rounded to multiples of one step, so fine that everything together takes `bits` for each
+        of the `numbers`; whole numbers are entropy coded. Components of little significance so
+        get fewer bits than others, and high frequencies few or none. Coefficients and labels are
+        fitted to the rounded rows.
+
+        Parameters
+        ----------
+        bits : float
+            Bits for each number of U, s, V_x and V_y, on average: more than 0 and at most 16, or
+            32 for the factors as they are.
+
+        Returns
+        -------
+        SlimmableDataset
+            A copy in the namespace, dtype and device of the factors, with `codes`. Its factors
+            are of their full precision, but stand for few bits: the samples are those that
+            decoding gives, U is orthonormal, and components come in the order of this set.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            `bits` is no such number, or too few for scales and labels; the message says how many
+            bytes the set takes at least.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> x = np.add.outer(np.arange(20.0), np.sin(np.arange(64.0))).reshape(20, 8, 8)
+        >>> data = SlimmableDataset.from_arrays(x, np.arange(20) % 2)
+        >>> few = data.quantize(4)
+        >>> 8 * few.nbytes <= 4 * data.numbers
+        True
+        >>> bool(np.abs(few.arrays()[0] - data.arrays()[0]).max() < 0.2)
+        True
+        """
+        bits = positive("bits", bits)
+        if bits == 32:
+            return self
+        if bits > 16:
+            raise InvalidValueError("bits", shown(bits), "more than 0 and at most 16, or 32")
+        codes = quantized(self.host_factors(), self._description, int(bits * self.numbers / 8))
+        return self._of_codes(codes, self._description)
 
     def with_factors(self, u: Any, s: Any, vx: Any, vy: Any) -> Self:
         """Build a set of other factors, with everything else as here.
@@ -493,13 +609,24 @@ class SlimmableDataset:
             found = type(preprocessing).__name__
             raise InvalidTypeError("preprocessing", found, "a Preprocessing")
         made = type(self).__new__(type(self))
-        made._hold(self._factors, replace(self._description, preprocessing=preprocessing))
+        known = replace(self._description, preprocessing=preprocessing)
+        made._hold(self._factors, known, self._codes)
         return made
 
-    def _hold(self, factors: Iterable[Any], description: Description) -> None:
+    def _of_codes(self, codes: Codes, description: Description) -> Self:
+        """Build a set of codes in the library, dtype and device of this one."""
+        dtype: Any = self.factor_dtype
+        return type(self).from_codes(
+            codes, description, self.label_entries, dtype=dtype, like=self._factors.u
+        )
+
+    def _hold(
+        self, factors: Iterable[Any], description: Description, codes: Codes | None = None
+    ) -> None:
         """Take over what is known to be right, and factors that nobody else holds."""
         self._factors = Factors(*map(_sealed, factors))
         self._description = description
+        self._codes = codes
 
 
 def _in_library_of(source: Any, host: HostArray) -> Any:

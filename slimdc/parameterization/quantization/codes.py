@@ -1,0 +1,235 @@
+"""What a set of few bits is: whole numbers, two steps, and the parts of Eq. 8 that they stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slimdc.parameterization.description import Description, Factors
+from slimdc.parameterization.quantization.component import Shape, coded, decoded
+from slimdc.parameterization.quantization.transform import SampleTransform, label_rotation
+
+__all__ = ["Codes", "Numbers", "Parts", "band_of", "factors_of", "held", "packed", "unpacked"]
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+class Parts(NamedTuple):
+    """Rows that samples are combinations of: ``X = left x`` and ``Y = left y`` for each class.
+
+    They are Eq. 8 with the significances among the rows: x = diag(s) V_x, y = diag(s) V_y.
+
+    Attributes
+    ----------
+    left : numpy.ndarray, shape (C, n, k), or None
+        Coefficients; None where the rows are the samples themselves.
+    x : numpy.ndarray, shape (C, k, d)
+        Rows of the samples.
+    y : numpy.ndarray, shape (C, k, c)
+        Rows of the labels.
+    """
+
+    left: Floats | None
+    x: Floats
+    y: Floats
+
+
+class Numbers(NamedTuple):
+    """Parts in multiples of their steps, padded like them.
+
+    Attributes
+    ----------
+    left : numpy.ndarray of int64, shape (C, n, k), or None
+    x, y : numpy.ndarray of int64, shapes (C, k, d) and (C, k, c)
+    """
+
+    left: Integers | None
+    x: Integers
+    y: Integers
+
+
+@dataclass(frozen=True)
+class Codes:
+    """A set as whole numbers in bytes, component by component.
+
+    A row of samples is the inverse cosine transform of its numbers times `step`; a coefficient of
+    U diag(s) is its number times `step` over the length of that row, so that all errors weigh
+    alike in X; a row of labels is turned by `label_rotation`, in steps of `label_step`.
+
+    Parameters
+    ----------
+    step, label_step : float
+        The steps of samples and of labels.
+    rows : bool
+        Whether components are samples as they are: U is the identity then, and takes no bytes.
+    components : tuple of bytes
+        Each with its scales, see `slimdc.parameterization.quantization.component`.
+    """
+
+    step: float
+    label_step: float
+    rows: bool
+    components: tuple[bytes, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all components."""
+        return sum(map(len, self.components))
+
+    def truncated(self, k: int) -> Codes:
+        """Keep the first k components."""
+        return replace(self, components=self.components[:k])
+
+    def described(self, description: Description, kept: tuple[int, ...]) -> Description:
+        """Describe what is left of a set with so many components in each class."""
+        if not self.rows:
+            return description.truncated(kept)
+        order = None
+        if description.order is not None:
+            parts = np.split(np.asarray(description.order), np.cumsum(description.samples)[:-1])
+            left = np.concatenate([part[:k] for part, k in zip(parts, kept, strict=True)])
+            order = tuple(np.argsort(np.argsort(left)).tolist())
+        return replace(description, samples=kept, components=kept, order=order)
+
+
+def band_of(description: Description, entries: int, *, rows: bool) -> Integers:
+    """Give the band of each number of a component: labels, coefficients, then samples.
+
+    Parameters
+    ----------
+    description : Description
+        Of the set.
+    entries : int
+        Entries c of a label row.
+    rows : bool
+        Whether components are samples themselves, so that there are no coefficients.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (c + n + d,), or (c + d,) for rows
+
+    Examples
+    --------
+    >>> from slimdc.parameterization import SlimmableDataset
+    >>> data = SlimmableDataset.from_arrays(np.eye(4), [0, 0, 1, 1])
+    >>> band_of(data.description, 2, rows=False).tolist()
+    [0, 1, 2, 2, 3, 3, 3, 3]
+    """
+    labels = np.minimum(np.arange(entries), 1)
+    left = np.full(0 if rows else max(description.samples), 2)
+    samples = SampleTransform(description).bands + (2 if rows else 3)
+    return np.concatenate([labels, left, samples])
+
+
+def packed(numbers: Numbers, description: Description) -> tuple[bytes, ...]:
+    """Code numbers, component by component.
+
+    Parameters
+    ----------
+    numbers : Numbers
+        The numbers of a set.
+    description : Description
+        Which class holds how many components.
+
+    Returns
+    -------
+    tuple of bytes
+    """
+    bands = band_of(description, numbers.y.shape[2], rows=numbers.left is None)
+    return tuple(coded(held(numbers, description), bands))
+
+
+def held(numbers: Numbers, description: Description) -> list[Integers]:
+    """Give the numbers of each component, (r, c + n + d): a row for each class that holds it."""
+    found = []
+    for j in range(max(description.components)):
+        mine = np.flatnonzero(np.asarray(description.components) > j)
+        left = [] if numbers.left is None else [numbers.left[mine, :, j]]
+        found.append(np.concatenate([numbers.y[mine, j], *left, numbers.x[mine, j]], axis=1))
+    return found
+
+
+def unpacked(codes: Codes, description: Description, entries: int) -> Parts:
+    """Compute the parts that codes stand for.
+
+    Parameters
+    ----------
+    codes : Codes
+        A set in bytes.
+    description : Description
+        What else is known about it.
+    entries : int
+        Entries c of a label row.
+
+    Returns
+    -------
+    Parts
+
+    Raises
+    ------
+    InvalidValueError
+        A component is damaged.
+    """
+    counts = np.asarray(description.components)
+    bands, k = band_of(description, entries, rows=codes.rows), int(counts.max())
+    shapes = [Shape(int((counts > j).sum()), bands) for j in range(k)]
+    whole = np.zeros((counts.size, k, bands.size), np.int64)
+    for j, numbers in enumerate(decoded(codes.components, shapes)):
+        whole[counts > j, j] = numbers
+    n = 0 if codes.rows else max(description.samples)
+    y, left, x = np.split(whole, [entries, entries + n], axis=2)
+    return parts_of(
+        Numbers(None if codes.rows else np.moveaxis(left, 1, 2), x, y), codes, description
+    )
+
+
+def parts_of(numbers: Numbers, steps: Codes, description: Description) -> Parts:
+    """Compute the parts that numbers stand for."""
+    x = SampleTransform(description).inverse(numbers.x * steps.step)
+    turned = rotations(description.labels, numbers.y.shape[2])
+    y = (numbers.y * steps.label_step) @ turned
+    if numbers.left is None:
+        return Parts(None, x, y)
+    length = np.sqrt((numbers.x.astype(np.float64) ** 2).sum(axis=2))
+    return Parts(numbers.left / np.where(length > 0, length, 1.0)[:, None, :], x, y)
+
+
+def rotations(labels: tuple[int, ...], entries: int) -> Floats:
+    """Stack the rotations of all classes, shape (C, c, c)."""
+    return np.stack([label_rotation(entries, label) for label in labels])
+
+
+def factors_of(parts: Parts, description: Description) -> Factors:
+    """Factor parts anew, U orthonormal (Eq. 8): the components mix, the samples stay.
+
+    Parameters
+    ----------
+    parts : Parts
+        Rows and coefficients, padded.
+    description : Description
+        Which class holds how much.
+
+    Returns
+    -------
+    Factors
+        On the host, in float64.
+    """
+    classes, k, _ = parts.x.shape
+    u = np.zeros((classes, max(description.samples), k))
+    rows = np.concatenate([parts.x, parts.y], axis=2)
+    for i, (n, held) in enumerate(zip(description.samples, description.components, strict=True)):
+        if parts.left is None:
+            u[i, :n, :held] = np.eye(n, held)
+        else:
+            q, r = np.linalg.qr(parts.left[i, :n, :held])
+            u[i, :n, :held], rows[i, :held] = q, r @ rows[i, :held]
+    s = np.sqrt((rows[:, :, : parts.x.shape[2]] ** 2).sum(axis=2))
+    v = rows / np.where(s > 0, s, 1.0)[:, :, None]
+    d = parts.x.shape[2]
+    return Factors(
+        u, np.where(s > 0, s, 1.0 * (np.abs(rows).max(axis=2) > 0)), v[..., :d], v[..., d:]
+    )

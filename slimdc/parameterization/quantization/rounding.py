@@ -1,0 +1,122 @@
+"""Rounding: rows to multiples of a step, then coefficients and labels that go best with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import NDArray
+
+from slimdc.parameterization.description import Description, Factors
+from slimdc.parameterization.quantization.codes import Codes, Numbers, Parts, rotations
+from slimdc.parameterization.quantization.entropy import LARGEST
+from slimdc.parameterization.quantization.transform import SampleTransform
+
+__all__ = ["multiples", "parts_of_factors", "rounded_to"]
+
+Floats = NDArray[np.float64]
+
+# A number is rounded up from 1 - this on: zeros are cheap, so that a few more of them pay.
+DEAD_ZONE = 0.42
+# Labels are this much finer than samples, both measured by their mean squares.
+LABELS = 0.125
+
+
+def multiples(values: Any, step: float) -> Any:
+    """Round values to multiples of a step, toward zero where in doubt.
+
+    Parameters
+    ----------
+    values : array
+        Coefficients.
+    step : float
+        The step.
+
+    Returns
+    -------
+    array
+        Whole numbers, in the dtype of the values.
+
+    Examples
+    --------
+    >>> multiples(np.asarray([0.55, -0.6, 2.7]), 1.0).tolist()
+    [0.0, -1.0, 3.0]
+    """
+    xp = array_namespace(values)
+    return xp.sign(values) * xp.floor(xp.abs(values) / step + DEAD_ZONE)
+
+
+def parts_of_factors(factors: Factors, *, rows: bool) -> Parts:
+    """Give the parts of a set: coefficients and rows, or samples as rows.
+
+    Parameters
+    ----------
+    factors : Factors
+        On the host.
+    rows : bool
+        Whether samples themselves are to be the rows.
+    """
+    u, s, vx, vy = (np.asarray(factor, np.float64) for factor in factors)
+    x, y = s[:, :, None] * vx, s[:, :, None] * vy
+    if rows:
+        return Parts(None, u @ x, u @ y)
+    return Parts(np.broadcast_to(u, (x.shape[0], *u.shape[1:])), x, y)
+
+
+def rounded_to(step: float, parts: Parts, description: Description) -> tuple[Codes, Numbers]:
+    """Round parts to multiples of a step.
+
+    Samples' rows come first; the coefficients are fitted to the rounded rows by least squares,
+    and the rows of labels to the rounded coefficients, before they are rounded in their turn.
+
+    Parameters
+    ----------
+    step : float
+        Step of the samples' cosine coefficients.
+    parts : Parts
+        What is rounded.
+    description : Description
+        Of the set.
+
+    Returns
+    -------
+    codes : Codes
+        The steps, without bytes.
+    numbers : Numbers
+    """
+    transform = SampleTransform(description)
+    x = _whole(multiples(transform.forward(parts.x), step))
+    turned = rotations(description.labels, parts.y.shape[2])
+    y = parts.y if parts.left is None else parts.left @ parts.y
+    label_step = step * LABELS * _unit(y, parts, description)
+    codes = Codes(step, label_step, parts.left is None, ())
+    if parts.left is None:
+        return codes, Numbers(None, x, _whole(np.rint(y @ turned / label_step)))
+    length = np.sqrt((x.astype(np.float64) ** 2).sum(axis=2))
+    length = np.where(length > 0, length, 1.0)
+    target = parts.left @ transform.forward(parts.x)
+    wanted = _least_squares((x / length[:, :, None]).mT, target.mT).mT
+    left = _whole(np.rint(wanted / step))
+    labels = _least_squares(left / length[:, None, :], y @ turned)
+    return codes, Numbers(left, x, _whole(np.rint(labels / label_step)))
+
+
+def _unit(y: Floats, parts: Parts, description: Description) -> float:
+    """How large a label's entry is beside a sample's, both by their mean squares."""
+    squares = (y**2).sum(), (parts.x**2).sum()  # the columns of U have length 1
+    if not all(squares):
+        return 1.0
+    return float(np.sqrt(squares[0] / y.shape[2] / (squares[1] / description.size)))
+
+
+def _whole(values: Floats) -> NDArray[np.int64]:
+    # One more than can be coded tells that the step was too fine.
+    return np.asarray(np.clip(values, -LARGEST - 1, LARGEST + 1), np.int64)
+
+
+def _least_squares(a: Floats, b: Floats) -> Floats:
+    """Solve a z = b in each class; columns of zeros, and what depends on others, get little."""
+    gram = a.mT @ a
+    ridge = 1e-9 * np.trace(gram, axis1=1, axis2=2)[:, None, None] + 1e-300
+    return np.linalg.solve(gram + ridge * np.eye(gram.shape[1]), a.mT @ b)
