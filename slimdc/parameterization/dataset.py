@@ -360,7 +360,7 @@ class SlimmableDataset:
 
     @np.errstate(all="ignore")
     def arrays(self, order: Literal["class", "given"] = "class") -> tuple[Any, Any]:
-        """Compute samples and labels as plain arrays (Eq. 8).
+        """Compute samples and labels as plain arrays (Eq. 8); ``x, y = data`` does the same.
 
         Parameters
         ----------
