@@ -52,7 +52,9 @@ def opened(path: Path) -> Any:
             held = parquet.ParquetFile(file)
             names = held.schema_arrow.names
             columns = [_IMAGE, _LABEL] if {_IMAGE, _LABEL} <= set(names) else None
-            return held.read(columns)
+            table = held.read(columns)
+            table.validate(full=True)  # damaged offsets and names would fail later, where used
+            return table
     except Exception as error:  # pyarrow's errors are of many classes, and OSError is among them
         raise FileError(str(path), f"a damaged table ({error})", "a file of parquet") from error
 
