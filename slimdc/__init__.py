@@ -24,7 +24,7 @@ from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.preprocessing import Preprocessing
 from slimdc.referencing import ReferenceEvaluations, references
 from slimdc.slimming import slim
-from slimdc.storage import load, save
+from slimdc.storage import load, read, save, write
 
 __all__ = [
     "Certificate",
@@ -42,10 +42,12 @@ __all__ = [
     "errors",
     "evaluate",
     "load",
+    "read",
     "references",
     "save",
     "slim",
     "train_network",
+    "write",
 ]
 
 __version__ = "0.1.0"

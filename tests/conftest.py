@@ -47,6 +47,7 @@ OPTIONAL = {
     "jax": 'pip install ".[jax]"',
     "cupy": 'pip install ".[cupy-cuda12x]" or ".[cupy-cuda13x]", on a machine with an NVIDIA GPU',
     "sklearn": 'pip install ".[select]"',
+    "pyarrow": 'pip install ".[parquet]"',
     "nvrtc": "pip install nvidia-cuda-nvrtc-cu12",
 }
 

@@ -22,7 +22,8 @@ PUBLIC = {
     "slimdc": """
         Certificate Chain Evaluation Preprocessing ReferenceEvaluations SlimmableDataset
         TrainedNetwork __version__
-        certify chain condense datasets errors evaluate load references save slim train_network
+        certify chain condense datasets errors evaluate load read references save slim
+        train_network write
     """,
     "slimdc.backend": """
         Alone Array Backend BackendFactory Compute Configured Differentiated ENTRY_POINTS
@@ -85,7 +86,10 @@ PUBLIC = {
         SlimSettings chosen
     """,
     "slimdc.storage": """
-        load save
+        load read save write
+    """,
+    "slimdc.storage.foreign": """
+        FORMATS Format NAMES read recognised write
     """,
     "slimdc.testing": """
         ReferenceBackend check_arrays check_backend check_compile check_constant_losses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slimdc.commands import backends, certify, chain, demo, evaluate, methods, plot, slim
+from slimdc.commands import backends, certify, chain, convert, demo, evaluate, methods, plot, slim
 
 if TYPE_CHECKING:
     import argparse
@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "slim": ("keep the k most significant components per class", slim.add),
     "certify": ("distances and bounds between two sets", certify.add),
     "evaluate": ("train networks on a set, test on real data", evaluate.add),
+    "convert": ("read sets as others publish them, and write them so", convert.add),
     "chain": ("slim step by step, test every set, keep the results", chain.add),
     "plot": ("pictures of sets and of results", plot.add),
     "methods": ("what condenses and what slims, by name", methods.add),

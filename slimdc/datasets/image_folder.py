@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from slimdc._checks import path as checked_path
 from slimdc._checks import shown, whole_numbers
+from slimdc.datasets.image_stack import stacked
 from slimdc.datasets.places import expanded
 from slimdc.datasets.real import RealDataset
-from slimdc.errors import FileError, InvalidTypeError, InvalidValueError, MissingLibraryError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from slimdc.errors import FileError, InvalidTypeError, InvalidValueError
 
 __all__ = ["holds_images", "image_folder"]
 
@@ -23,7 +20,6 @@ _SUFFIXES = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
 _TESTS = ("test", "val", "validation")
-_GREY = ("1", "L")
 _LARGEST = 1 << 14  # pixels of a side
 
 
@@ -79,7 +75,7 @@ def image_folder(
     if test is not None and not set(_classes(test)) <= set(names):
         found = sorted(set(_classes(test)) - set(names))
         raise FileError(str(test), f"the classes {found}", f"classes of {train}")
-    images = _read([path for path, _ in known + held], wanted)
+    images = stacked([path for path, _ in known + held], wanted)
     classes = np.asarray([label for _, label in known + held], np.int64)
     n = len(known)
     return RealDataset(images[:n], classes[:n], images[n:], classes[n:], names)
@@ -140,38 +136,3 @@ def _files(folder: Path, names: list[str]) -> list[tuple[Path, int]]:
         if os.path.isdir(folder / name)
         for path in _images(folder / name)
     ]
-
-
-def _read(paths: list[Path], size: tuple[int, int] | None) -> NDArray[np.uint8]:
-    heads = [_opened(path, None, "") for path in paths]
-    mode = "L" if all(found in _GREY for found, _ in heads) else "RGB"
-    sizes = {found for _, found in heads}
-    if size is None and len(sizes) > 1:
-        two = " and ".join(f"{height}x{width}" for height, width in sorted(sizes)[:2])
-        raise FileError("root", f"images of {two}", "images of one size, or size=")
-    shape = next(iter(sizes)) if size is None else size
-    # Filled one by one: a list of images beside their stack would need twice the memory.
-    images = np.empty((len(paths), *shape, *(() if mode == "L" else (3,))), np.uint8)
-    for i, path in enumerate(paths):
-        images[i] = _opened(path, shape, mode)
-    return images
-
-
-def _opened(path: Path, size: tuple[int, int] | None, mode: str) -> Any:
-    """Read an image, or its mode and its size only."""
-    try:
-        from PIL import Image, ImageOps
-    except ImportError as error:
-        raise MissingLibraryError(
-            "image_folder", "no Pillow", "it installed: pip install 'slimdc[images]'"
-        ) from error
-    try:
-        with Image.open(path) as image:
-            if size is None:
-                return image.mode, (image.height, image.width)
-            pixels = image.convert(mode)
-            if (image.height, image.width) != size:
-                pixels = ImageOps.fit(pixels, size[::-1], Image.Resampling.BICUBIC)
-            return np.asarray(pixels)
-    except Exception as error:  # each of Pillow's formats fails in ways of its own
-        raise FileError(str(path), f"an unreadable image ({error})", "an image") from error

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal, Self
 
@@ -20,6 +20,7 @@ from slimdc.parameterization.description import Description, Factors, described
 from slimdc.parameterization.preprocessing import Preprocessing
 from slimdc.parameterization.quantization import Codes, factors_of, quantized, unpacked
 from slimdc.parameterization.reconstruction import rows
+from slimdc.parameterization.tensors import tensor_dataset
 from slimdc.parameterization.truncation import components_after, largest_components
 from slimdc.parameterization.validation import check_factors, check_finite, checked_shapes
 
@@ -280,6 +281,10 @@ class SlimmableDataset:
     def __len__(self) -> int:
         return sum(self.samples)
 
+    def __iter__(self) -> Iterator[Any]:
+        """Give samples, then labels, as `arrays` does: ``x, y = data``."""
+        return iter(self.arrays())
+
     @property
     def factors(self) -> Factors:
         """U, s, V_x and V_y: read-only (NumPy), or copies."""
@@ -421,7 +426,7 @@ class SlimmableDataset:
 
     @np.errstate(all="ignore")
     def arrays(self, order: Literal["class", "given"] = "class") -> tuple[Any, Any]:
-        """Compute samples and labels as plain arrays (Eq. 8).
+        """Compute samples and labels as plain arrays (Eq. 8); ``x, y = data`` does the same.
 
         Parameters
         ----------
@@ -460,6 +465,35 @@ class SlimmableDataset:
             like(x.reshape(len(self), *self.shape), self._factors.u, self.dtype),
             like(y, self._factors.u, self.dtype),
         )
+
+    def torch_dataset(self, order: Literal["class", "given"] = "class") -> Any:
+        """Make the dataset that PyTorch's loaders take.
+
+        Parameters
+        ----------
+        order : {"class", "given"}
+            As in `arrays`; `members` are the classes of the rows in the order ``"class"``.
+
+        Returns
+        -------
+        torch.utils.data.TensorDataset
+            Pairs of a sample and its label row, as tensors: those of `arrays`, on the device of
+            the factors where these are tensors, otherwise on the host.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            `order` is neither.
+        MissingLibraryError
+            PyTorch is not installed.
+
+        Examples
+        --------
+        >>> data = SlimmableDataset.from_arrays([[1.0], [2.0]], [0, 1])
+        >>> len(data.torch_dataset())  # doctest: +SKIP
+        2
+        """
+        return tensor_dataset(*self.arrays(order))
 
     def truncate(self, k: int) -> Self:
         """Keep the k components of largest ``|s|`` of each class: learning-free slimming.

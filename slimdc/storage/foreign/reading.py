@@ -1,0 +1,230 @@
+"""``slimdc.read``: a set from any of the files that condensed sets are published in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from slimdc._checks import MOST, one_of, shown, whole_number
+from slimdc.errors import FileError, InvalidTypeError, InvalidValueError
+from slimdc.parameterization import SlimmableDataset
+from slimdc.parameterization.preprocessing import Preprocessing
+from slimdc.parameterization.preprocessing.standardisation import STATISTICS
+from slimdc.storage.foreign import containers
+from slimdc.storage.foreign.formats import FORMATS, NAMES, OWN_NAME, Format
+from slimdc.storage.foreign.published import Asked
+from slimdc.storage.slimmable_file import load
+
+__all__ = ["read", "recognised"]
+
+_NAMES_OF_SPACES = ("none", *STATISTICS)
+
+
+def read(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    format: str = "auto",  # noqa: A002 - the word that users know
+    preprocessing: Preprocessing | str = "auto",
+    experiment: int | None = None,
+    factor: int = 1,
+    classes: int | None = None,
+) -> SlimmableDataset:
+    """Read a condensed set as others publish it, or one of ours.
+
+    What a file is, is told by what is in it. Nothing in a file is ever executed: a pickle that
+    holds more than tensors, lists, dicts and numbers is refused.
+
+    Parameters
+    ----------
+    path : str, path, or list of them
+        The file or the folder (docs/formats.md); several where a set of MTT's kind or a table came
+        in parts, which are joined in that order.
+    format : {"auto", "slimdc", "vico", "mtt", "datm", "idc", "kip", "rfad", "frepo", "sre2l", \
+"rded", "parquet"}
+        The format that it must have; by default the one that it fits.
+    preprocessing : Preprocessing or str
+        Where a format holds pixels ("idc", "sre2l", "rded", "parquet"): what they are brought into;
+        by default nothing. In the others: what brought the samples into their space, which the
+        files do not say and which is asked for: ``"none"``, a name of `Preprocessing.named`, or a
+        `Preprocessing`, such as one of `Preprocessing.zca`.
+    experiment : int, optional
+        Which set of a file that holds several ("vico"), counted from 0.
+    factor : int
+        f where each image packs f by f samples ("idc"), which the file does not say.
+    classes : int, optional
+        Number of classes of hard labels, needed where some have no sample.
+
+    Returns
+    -------
+    SlimmableDataset
+        The whole set, of NumPy arrays. ``arrays("given")`` gives samples and labels in the order
+        of the file, ``members[numpy.argsort(order)]`` their classes in that order. Hard labels
+        become centred one-hot rows, soft ones stay as they are.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        An argument cannot be used or does not go with the format; the space of the samples, or the
+        experiment, is to be said; or classes have gaps.
+    FileError
+        There is nothing, it is none of the formats, is damaged, or holds code, objects or shapes
+        that are no set.
+    MissingLibraryError
+        The file needs PyTorch, Pillow or pyarrow, which is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np, pathlib, tempfile
+    >>> x, y = np.ones((4, 8, 8, 3), np.float32), np.eye(2, dtype=np.float32)[[1, 0, 1, 0]] - 0.5
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(pathlib.Path(folder) / "set.npz", images=x, labels=y)
+    ...     data = read(pathlib.Path(folder) / "set.npz", preprocessing="cifar10")
+    >>> data
+    SlimmableDataset(classes=2, components=2, samples=4, shape=(8, 8, 3), dtype=float32)
+    >>> data.members[np.argsort(data.order)]
+    array([1, 0, 1, 0])
+    """
+    _check(format, experiment, factor)
+    paths = containers.paths_of(path)
+    container, content = _opened(paths)
+    name = _recognised(container, content, format, str(paths[0]))
+    _check_fit(name, experiment, factor, classes)
+    if name == OWN_NAME:
+        return _own(content, preprocessing)
+    known = FORMATS[name]
+    space = _space(preprocessing, name, known)
+    taken = known.take(content, Asked(str(paths[0]), experiment, factor))
+    x = taken.x
+    if known.pixels and x.dtype != np.uint8:  # those are brought there by `from_arrays`
+        x = np.asarray(space.apply(x, taken.layout))
+    return SlimmableDataset.from_arrays(
+        x,
+        taken.y,
+        classes=taken.classes if classes is None else classes,
+        layout=taken.layout,
+        preprocessing=space,
+    )
+
+
+def recognised(path: str | os.PathLike[str], format: str = "auto") -> str:  # noqa: A002
+    """Tell the format of a set; see `read`.
+
+    Parameters
+    ----------
+    path : str, path, or list of them
+        The file or the folder.
+    format : str
+        The format that it must have.
+
+    Returns
+    -------
+    str
+        Its name.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError, FileError, MissingLibraryError
+        See `read`.
+
+    Examples
+    --------
+    >>> recognised("missing")
+    Traceback (most recent call last):
+    slimdc.errors.FileError: missing: found no such file, expected a file or a folder to read
+    """
+    one_of("format", format, ("auto", *NAMES))
+    paths = containers.paths_of(path)
+    return _recognised(*_opened(paths), format, str(paths[0]))
+
+
+def _check(format_: object, experiment: object, factor: object) -> None:
+    one_of("format", format_, ("auto", *NAMES))
+    if experiment is not None:
+        whole_number("experiment", experiment, at_least=0, at_most=MOST)
+    whole_number("factor", factor, at_least=1, at_most=MOST)
+
+
+def _opened(paths: tuple[Any, ...]) -> tuple[str, Any]:
+    found = [containers.container_of(path) for path in paths]
+    container, source = found[0], str(paths[0])
+    if set(found) != {container}:
+        raise FileError(source, f"parts of the kinds {sorted(set(found))}", "parts of one kind")
+    if container == containers.OWN:
+        if len(paths) > 1:
+            raise InvalidValueError("path", f"{len(paths)} paths", "one: a slimmable file is whole")
+        return container, paths[0]
+    contents = [containers.opened(path, container) for path in paths]
+    return container, containers.joined(contents, container, source)
+
+
+def _recognised(container: str, content: Any, wanted: str, source: str) -> str:
+    if container == containers.OWN:
+        fitting = [OWN_NAME]
+    else:
+        candidates = {name: f for name, f in FORMATS.items() if f.container == container}
+        fitting = [name for name, known in candidates.items() if known.fits(content)]
+    held = containers.described(content) if container != containers.OWN else "a safetensors file"
+    if wanted == "auto":
+        if len(fitting) > 1:
+            found = f"'auto' for {held}, which fits {' and '.join(map(repr, fitting))}"
+            raise InvalidValueError("format", found, "one of these")
+        if not fitting:
+            names = [name for name, known in FORMATS.items() if known.container == container]
+            raise FileError(source, held, f"a set of format {' or '.join(map(repr, names))}")
+        return fitting[0]
+    if wanted not in fitting:
+        fits = f", which fits {' and '.join(map(repr, fitting))}" if fitting else ""
+        raise FileError(source, f"{held}{fits}", f"a set of format {wanted!r}")
+    return wanted
+
+
+def _check_fit(name: str, experiment: object, factor: object, classes: object) -> None:
+    known = FORMATS.get(name)
+    if experiment is not None and not (known and known.several):
+        raise InvalidValueError(
+            "experiment", shown(experiment), f"None: a set of format {name!r} is the only one"
+        )
+    if factor != 1 and not (known and known.packed):
+        raise InvalidValueError("factor", shown(factor), f"1: format {name!r} packs no samples")
+    if classes is not None and known is None:
+        raise InvalidValueError("classes", shown(classes), "None: a slimmable file says it")
+
+
+def _space(asked: object, name: str, known: Format) -> Preprocessing:
+    if isinstance(asked, Preprocessing):
+        return asked
+    if not isinstance(asked, str):
+        raise InvalidTypeError("preprocessing", type(asked).__name__, "a str or a Preprocessing")
+    if asked == "none" or (asked == "auto" and known.pixels):
+        return Preprocessing()
+    if asked in STATISTICS:
+        return Preprocessing.named(asked)
+    spaces = (
+        f"one of {', '.join(map(repr, _NAMES_OF_SPACES))}, or a Preprocessing, such as "
+        "Preprocessing.standardise(x_train) or Preprocessing.zca(x_train, layout, recipe=...)"
+    )
+    if asked != "auto":
+        raise InvalidValueError("preprocessing", shown(asked), spaces)
+    raise InvalidValueError(
+        "preprocessing",
+        f"'auto' for a set of format {name!r}, whose file does not say what its samples were "
+        "standardised or whitened by",
+        f"the answer of those who made it: {spaces}",
+    )
+
+
+def _own(path: Any, asked: object) -> SlimmableDataset:
+    data = load(path)
+    if isinstance(asked, str) and asked == "auto":
+        return data
+    # An equal one is welcome: it may bring the matrix of a whitening, which files do not hold.
+    if isinstance(asked, Preprocessing) and asked == data.preprocessing:
+        return data.with_preprocessing(asked)
+    raise InvalidValueError(
+        "preprocessing",
+        shown(asked),
+        f"'auto', or the one that the file says: {shown(data.preprocessing)}",
+    )
