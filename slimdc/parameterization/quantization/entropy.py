@@ -1,10 +1,10 @@
 """Whole numbers in few bytes: range asymmetric numeral systems, over many rows at once.
 
-A number k is coded as its category, the number of bits of \\|k\\|, and raw bits: its sign and what
-follows the leading bit. Categories are coded by the integer frequencies of a geometric distribution,
-``P(|k| >= n) = 2 θⁿ / (1 + θ)``, whose mean size is one of 128 scales a quarter of an octave apart.
-Nothing here depends on the rounding of a machine: frequencies come of products, quotients and
-square roots, which IEEE 754 fixes to the bit.
+A number k is coded as its category, which is how many bits its size has, and raw bits: its sign
+and what follows the leading bit. Categories are coded by the integer frequencies of a geometric
+distribution, ``P(size >= n) = 2 θⁿ / (1 + θ)``, whose mean size is one of 128 scales a quarter of
+an octave apart. Nothing here depends on the rounding of a machine: frequencies come of products,
+quotients and square roots, which IEEE 754 fixes to the bit.
 
 Source of the coder: Duda, Asymmetric numeral systems, arXiv 1311.2540 (2013), in the form that
 emits bytes. Measured on cosine coefficients of condensed images it takes 27 % fewer bytes than
@@ -22,8 +22,16 @@ from numpy.typing import NDArray
 
 from slimdc.errors import InvalidValueError
 
-__all__ = ["CATEGORIES", "LARGEST", "SCALES", "Lane", "bits_of_categories", "categories", "pack"]
-__all__ += ["unpack"]
+__all__ = [
+    "CATEGORIES",
+    "LARGEST",
+    "SCALES",
+    "Lane",
+    "bits_of_categories",
+    "categories",
+    "pack",
+    "unpack",
+]
 
 Integers = NDArray[np.int64]
 

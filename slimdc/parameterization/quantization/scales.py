@@ -38,7 +38,7 @@ class Scales(NamedTuple):
     def of(self, band_of: Integers) -> Integers:
         """Give the scale of every number, shape (r, n)."""
         together = self.rows[:, None] + self.bands[band_of][None, :] - MIDDLE
-        return np.clip(together, 0, SCALES - 1)
+        return np.asarray(np.clip(together, 0, SCALES - 1), np.int64)
 
 
 def fitted(numbers: Integers, band_of: Integers) -> tuple[Scales, float]:
