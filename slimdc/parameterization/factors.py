@@ -35,11 +35,14 @@ class FactorParameterization:
         Where the factors are trained.
     units : Units
         The units that they are trained in.
+    fixed : tuple of str
+        Names of factors that stay as they are: U where components are to stay samples.
     """
 
     start_set: SlimmableDataset
     compute: Compute
     units: Units
+    fixed: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -63,7 +66,9 @@ class FactorParameterization:
 
     def tangent(self, tensors: Tensors, gradients: Tensors) -> Tensors:
         """Project gradients, or steps, on the directions in which the factors may move."""
-        return gradients | {"u": tangent(tensors["u"], gradients["u"])}
+        xp = array_namespace(tensors["u"])
+        held = {name: xp.zeros_like(gradients[name]) for name in self.fixed}
+        return gradients | {"u": tangent(tensors["u"], gradients["u"])} | held
 
     def move(self, tensors: Tensors, step: Tensors) -> Tensors:
         """Take a tangent step, U along its manifold."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from slimdc.backend import Compute
+from slimdc.backend import Compute, Tensors
 from slimdc.networks import Network
 from slimdc.training.optimizers import Lamb, Optimizer, cosine
 from slimdc.training.strategies import NetworkSource, Objective, Parameterization
 
-__all__ = ["Plan", "Schedule"]
+__all__ = ["Plan", "Schedule", "as_they_are"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class Schedule:
         return self.rate * cosine(count, self.steps, floor=self.floor)
 
 
+def as_they_are(tensors: Tensors) -> Tensors:
+    """Show tensors unrounded."""
+    return tensors
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a run does: its three strategies, how far, where, and by which random numbers.
@@ -61,6 +66,9 @@ class Plan:
         Where.
     rng : numpy.random.Generator
         Source of every draw.
+    seen : callable
+        What of the tensors the loss and the networks see: the tensors themselves, or rounded ones,
+        whose gradients then move the tensors (straight through the rounding).
     """
 
     parameterization: Parameterization
@@ -70,3 +78,4 @@ class Plan:
     schedule: Schedule
     compute: Compute
     rng: np.random.Generator
+    seen: Callable[[Tensors], Tensors] = as_they_are
