@@ -78,6 +78,17 @@ def _counts() -> Integers:
 
 
 @functools.cache
+def _kinds() -> NDArray[np.uint8]:
+    """The category that each of 4,096 outcomes stands for, for each scale: shape (128, 4096)."""
+    outcome = np.arange(1 << _TOTAL)
+    found = np.zeros((SCALES, 1 << _TOTAL), np.uint8)
+    for least in _counts().T[1:CATEGORIES]:
+        found += outcome < least[:, None]
+    found.flags.writeable = False
+    return found
+
+
+@functools.cache
 def bits_of_categories() -> NDArray[np.float64]:
     """Bits that a number of category e costs at each scale, raw bits and all: shape (128, 16).
 
@@ -141,20 +152,20 @@ def pack(lanes: Sequence[Lane]) -> list[bytes]:
     kinds, counts = categories(numbers), _counts()
     raw = np.where(kinds > 0, 2 * (np.abs(numbers) - (1 << np.maximum(kinds - 1, 0))), 0)
     raw += numbers < 0
-    sink = _Sink(len(lanes), int((kinds + 14).sum(axis=0).max(initial=0)) // 8 + 16)
+    start = counts[scales, kinds + 1]
+    frequency = counts[scales, kinds] - start
+    sink, has_raw = _Sink(steps, len(lanes)), kinds.any(axis=1)
     state = np.full(len(lanes), _LOW, np.int64)
     for i in range(steps - 1, -1, -1):
         live = int(active[i])
-        x, kind = state[:live], kinds[i, :live]
-        if kind.any():
+        x, each = state[:live], frequency[i, :live]
+        if has_raw[i]:
+            kind = kinds[i, :live]
             x = sink.drain(x, _HIGH >> kind)
             x = (x << kind) | raw[i, :live]
-        row = counts[scales[i, :live]]
-        each = np.arange(live)
-        start = row[each, kind + 1]
-        frequency = row[each, kind] - start
-        x = sink.drain(x, frequency << (24 - _TOTAL))
-        state[:live] = ((x // frequency) << _TOTAL) + x % frequency + start
+        x = sink.drain(x, each << (24 - _TOTAL))
+        whole = x // each
+        state[:live] = (whole << _TOTAL) + (x - whole * each) + start[i, :live]
     coded = sink.strings(state)
     found = [b""] * len(lanes)
     for place, text in zip(order, coded, strict=True):
@@ -191,16 +202,15 @@ def unpack(coded: Sequence[bytes], scales: Sequence[Integers]) -> list[Integers]
         raise InvalidValueError("coded", "a string of less than 3 bytes", "a state and its bytes")
     order, active, steps = _side_by_side([each.size for each in scales])
     expected = _columns([scales[i] for i in order], steps)
-    source, counts = _Source([coded[i] for i in order]), _counts()
+    source, counts, kind_of = _Source([coded[i] for i in order], steps), _counts(), _kinds()
     state, numbers = source.states(), np.zeros(expected.shape, np.int64)
     for i in range(steps):
         live = int(active[i])
-        x, row = state[:live], counts[expected[i, :live]]
+        x, scale = state[:live], expected[i, :live]
         slot = x & ((1 << _TOTAL) - 1)
-        kind = (slot[:, None] < row[:, 1:CATEGORIES]).sum(axis=1)
-        each = np.arange(live)
-        start = row[each, kind + 1]
-        x = source.refill((row[each, kind] - start) * (x >> _TOTAL) + slot - start)
+        kind = kind_of[scale, slot].astype(np.int64)
+        start = counts[scale, kind + 1]
+        x = source.refill((counts[scale, kind] - start) * (x >> _TOTAL) + slot - start)
         if kind.any():
             raw = x & ((1 << kind) - 1)
             x = source.refill(x >> kind)
@@ -233,58 +243,58 @@ def _columns(rows: list[Integers], steps: int) -> Integers:
 class _Sink:
     """Where states put their low bytes: each lane's string, from its end to its beginning."""
 
-    def __init__(self, lanes: int, room: int) -> None:
-        self._bytes = np.zeros((lanes, room), np.uint8)
-        self._first = np.full(lanes, room, np.int64)
+    def __init__(self, steps: int, lanes: int) -> None:
+        # Two drains for each step, two bytes at most for each; what was used is picked at the end.
+        self._low = np.zeros((2 * steps, lanes), np.uint16)
+        self._count = np.zeros((2 * steps, lanes), np.uint8)
+        self._drains = 0
 
     def drain(self, state: Integers, limit: Integers) -> Integers:
-        """Move bytes out of states until all are below their limits."""
-        while (full := state >= limit).any():
-            lanes = np.flatnonzero(full)
-            self._first[lanes] -= 1
-            self._bytes[lanes, self._first[lanes]] = state[lanes] & 255
-            state = np.where(full, state >> 8, state)
-        return state
+        """Move bytes out of states until all are below their limits: two bytes at most."""
+        count = (state >= limit).astype(np.int64) + (state >= limit << 8)
+        self._low[self._drains, : state.size] = state & 0xFFFF
+        self._count[self._drains, : state.size] = count
+        self._drains += 1
+        return state >> 8 * count
 
     def strings(self, state: Integers) -> list[bytes]:
         """Close all strings with their states."""
+        low, count = (part[: self._drains][::-1].T for part in (self._low, self._count))
+        # Of two bytes the high one went out last, so that it is read first.
+        pairs = np.stack([low >> 8, low & 255], axis=2).astype(np.uint8)
+        used = np.stack([count > 1, count > 0], axis=2)
         return [
-            int(x).to_bytes(3, "little") + row[first:].tobytes()
-            for x, row, first in zip(state, self._bytes, self._first, strict=True)
+            int(x).to_bytes(3, "little") + pair[mask].tobytes()
+            for x, pair, mask in zip(state, pairs, used, strict=True)
         ]
 
 
 class _Source:
     """Where states take their bytes from: what `_Sink` wrote."""
 
-    def __init__(self, strings: list[bytes]) -> None:
+    def __init__(self, strings: list[bytes], steps: int) -> None:
         ends = np.cumsum([len(text) for text in strings])
-        # Beyond its end a damaged string reads zeros; the place shows that it did.
-        self._bytes = np.frombuffer(b"".join(strings) + bytes(1), np.uint8)
+        # Beyond its end a damaged string reads what is there; its place tells so in the end.
+        text = np.frombuffer(b"".join(strings) + bytes(4 * steps + 2), np.uint8).astype(np.int64)
+        self._pairs = (text[:-1] << 8) | text[1:]
         self._end = np.asarray(ends, np.int64)
         self._next = self._end - [len(text) - 3 for text in strings] if strings else self._end
 
     def states(self) -> Integers:
         """Read the first three bytes of all strings."""
-        parts = [self._bytes[self._next - 3 + i].astype(np.int64) << (8 * i) for i in range(3)]
+        parts = [(self._pairs[self._next - 3 + i] >> 8) << (8 * i) for i in range(3)]
         state = np.asarray(sum(parts))
         if state.size and not (state >= _LOW).all():
             raise InvalidValueError("coded", "a state that is too small", "what pack wrote")
         return state
 
     def refill(self, state: Integers) -> Integers:
-        """Move bytes into states until none is too small."""
-        while (low := state < _LOW).any():
-            lanes = np.flatnonzero(low)
-            place = self._next[lanes]
-            inside = place < self._end[lanes]
-            if not inside.all():
-                raise InvalidValueError("coded", "a string that is too short", "what pack wrote")
-            taken = self._bytes[place]
-            self._next[lanes] += 1
-            state = state.copy()
-            state[lanes] = (state[lanes] << 8) | taken
-        return state
+        """Move bytes into states until none is too small: two bytes at most."""
+        count = (state < _LOW).astype(np.int64) + (state < _LOW >> 8)
+        place = self._next[: state.size]
+        taken = self._pairs[place] >> (16 - 8 * count)
+        place += count
+        return (state << 8 * count) | taken
 
     def check_end(self, state: Integers) -> None:
         """Check that every string came out whole."""
