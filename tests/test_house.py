@@ -36,6 +36,8 @@ PUBLIC = {
         Norm equation_10_distance equation_9 first_order_bound first_order_distance
         infinity_order_bound infinity_order_distance kept_ratio
     """,
+    "slimdc.budgets": """
+    """,
     "slimdc.certificate": """
         Bound Certificate Condition Distance certify
     """,
@@ -67,6 +69,9 @@ PUBLIC = {
     """,
     "slimdc.parameterization.preprocessing": """
         FLOATS ImageNorm Preprocessing Standardisation Whitening checked chosen in_space
+    """,
+    "slimdc.parameterization.quantization": """
+        Codes Rounder factors_of quantized unpacked
     """,
     "slimdc.pictures": """
         accuracies components convergence samples save_picture sensitivity spectrum
@@ -108,7 +113,7 @@ PUBLIC = {
         Adam Array Lamb Optimizer Sgd StepSize Tensors cosine moved
     """,
     "slimdc.training.plan": """
-        Plan Schedule
+        Plan Schedule as_they_are
     """,
     "slimdc.training.schedules": """
         Cosine Drops RateSchedule

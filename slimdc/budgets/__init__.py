@@ -1,1 +1,3 @@
 """Budgets in bytes: what to keep of a set, and in how many bits."""
+
+__all__: list[str] = []

@@ -53,8 +53,6 @@ class Budget:
             raise InvalidValueError(", ".join(given), f"{len(given)} of them", "one of them")
         if not given and self.k is None:
             raise InvalidTypeError("k", "None", "k, bits=, nbytes= or keep=")
-        if not given and self.start == "rows":
-            raise InvalidValueError("start", "'rows' with k alone", "bits=, nbytes= or keep= too")
         if self.k is not None:
             self._put("k", whole_number("k", self.k, at_least=1))
         if self.nbytes is not None:
@@ -65,6 +63,8 @@ class Budget:
             self._put("bits", positive("bits", self.bits))
             if self.bits > 16 and self.bits != 32:
                 raise InvalidValueError("bits", shown(self.bits), "at most 16, or 32")
+        if self.start == "rows" and not self.coded:
+            raise InvalidValueError("start", "'rows' of floats", "bits=, nbytes= or keep= too")
 
     @property
     def coded(self) -> bool:

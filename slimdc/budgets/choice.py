@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from slimdc._array import like
+from slimdc._checks import shown
 from slimdc.budgets.criterion import Criterion
 from slimdc.budgets.rows import chosen_rows
 from slimdc.errors import InvalidValueError, SlimdcWarning
@@ -84,8 +85,11 @@ class Choice:
 
     def codes(self, data: SlimmableDataset | None = None) -> Codes:
         """Code what was chosen, or what training made of it."""
-        kept = self.candidate if data is None else replace(self.candidate, data=data)
-        return kept.rounder.codes(self.nbytes)
+        if data is None or data is self.candidate.data:
+            rounder = self.candidate.rounder
+            codes = rounder.codes_at(self.step)  # what was measured, if it fits
+            return codes if codes.nbytes <= self.nbytes else rounder.codes(self.nbytes)
+        return replace(self.candidate, data=data).rounder.codes(self.nbytes)
 
 
 def candidates(before: SlimmableDataset, start: Start, k: int | None = None) -> Iterator[Candidate]:
@@ -163,23 +167,30 @@ def choose_by_share(keep: float, tried: Iterable[Candidate], criterion: Criterio
                 low, lost = low * ratio, next_lost
         found.append(Choice(candidate, math.ceil(rounder.bytes_at(low)), low, lost, ""))
     if not found:
-        raise InvalidValueError("keep", f"{keep:g}", f"at most {most:.4f}, what all of it keeps")
-    return _best(found, lambda choice: (choice.nbytes, choice.lost))
+        most = max(0.0, math.floor(most * 1e4) / 1e4)
+        raise InvalidValueError("keep", shown(keep), f"at most {most:g}, what all of it keeps")
+    best = _best(found, lambda choice: (choice.nbytes, choice.lost))
+    # What it takes was estimated; what is trained from it must find room too.
+    rounder = best.candidate.rounder
+    nbytes = max(rounder.codes_at(best.step).nbytes, rounder.least)
+    return replace(best, nbytes=nbytes)
 
 
 def _best(found: list[Choice], key: Key) -> Choice:
     best = min(found, key=key)
     others = [choice for choice in found if choice.candidate.kind != best.candidate.kind]
-    own = best.candidate
-    text = (
-        f"{own.k} {'rows' if own.kind == 'rows' else 'directions'} of each class: "
-        f"{100 * (1 - best.lost):.1f} % kept of the solutions of random networks (Eq. 7)"
-    )
+    text = f"{_named(best)} of each class: {_kept(best)} kept of the solutions of random networks"
+    text += " (Eq. 7)"
     if others:
         other = min(others, key=key)
-        kind = "rows" if other.candidate.kind == "rows" else "directions"
-        text += (
-            f"; {other.candidate.k} {kind} in {other.nbytes:,} bytes "
-            f"would keep {100 * (1 - other.lost):.1f} %"
-        )
+        text += f"; {_named(other)} in {other.nbytes:,} bytes would keep {_kept(other)}"
     return replace(best, reason=text)
+
+
+def _named(choice: Choice) -> str:
+    kind = "row" if choice.candidate.kind == "rows" else "direction"
+    return f"{choice.candidate.k} {kind}" + "s" * (choice.candidate.k > 1)
+
+
+def _kept(choice: Choice) -> str:
+    return f"{100 * max(0.0, 1.0 - choice.lost):.1f} %"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.factors import samples_on
 from slimdc.parameterization.units import Units
 from slimdc.settings import PoolSettings
+from slimdc.training.strategies import Pair
 
 __all__ = ["Criterion"]
 
@@ -67,16 +69,21 @@ class Criterion:
 
     def __call__(self, after: SlimmableDataset) -> float:
         """Return Eq. 7 of a set, relative, averaged over the networks."""
-        units = Units.of(self.before)
         with self.compute.session():
-            pairs = [samples_on(self.compute, data, units) for data in (after, self.before)]
-            found = [self._in(member, *pairs) for member in self.members]
-        return float(np.mean(found))
+            pairs = zip(self._embedded(after), self._before, strict=True)
+            found = [infinity_order(*a, *b, self.ridge, "relative") for a, b in pairs]
+            return float(np.mean([self.compute.backend.to_numpy(loss) for loss in found]))
 
-    def _in(self, member: Tensors, after: tuple, before: tuple) -> float:  # type: ignore[type-arg]
-        backend = self.compute.backend
-        (x, y), (x_before, y_before) = (
-            (self.network.embed(backend, member, x), y) for x, y in (after, before)
-        )
-        loss = infinity_order(x, y, x_before, y_before, self.ridge, "relative")
-        return float(backend.to_numpy(loss))
+    @cached_property
+    def _units(self) -> Units:
+        return Units.of(self.before)
+
+    @cached_property
+    def _before(self) -> list[Pair]:
+        """The set before in each network; many sets are compared with it."""
+        return self._embedded(self.before)
+
+    def _embedded(self, data: SlimmableDataset) -> list[Pair]:
+        x, y = samples_on(self.compute, data, self._units)
+        embed = self.network.embed
+        return [(embed(self.compute.backend, member, x), y) for member in self.members]

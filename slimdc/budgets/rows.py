@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slimdc._array import like
+from slimdc._checks import whole_number
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.description import Factors
+from slimdc.parameterization.quantization.codes import Parts, factors_of
 
 __all__ = ["chosen_rows", "representative_rows"]
 
@@ -74,6 +76,7 @@ def chosen_rows(data: SlimmableDataset, k: int) -> SlimmableDataset:
     (4, (2, 2), [[1.0, 0.0], [0.0, 1.0]])
     """
     u, s, vx, vy = data.host_factors("float64")
+    k = whole_number("k", k, at_least=1)
     orders = [order[:k] for order in representative_rows(data)]
     kept, classes = tuple(map(len, orders)), len(orders)
     width, blocks = max(kept), np.minimum(np.arange(classes), u.shape[0] - 1)
@@ -82,11 +85,6 @@ def chosen_rows(data: SlimmableDataset, k: int) -> SlimmableDataset:
     for i, order in enumerate(orders):
         left = u[blocks[i], order] * s[min(i, s.shape[0] - 1)]
         found[i, : kept[i]] = left @ rows[i]
-    size = np.sqrt((found[:, :, : data.description.size] ** 2).sum(axis=2))
-    held = np.arange(width) < np.asarray(kept)[:, None]
-    size = np.where(size > 0, size, 1.0 * held)
-    found /= np.where(size > 0, size, 1.0)[:, :, None]
-    factors = (np.eye(width) * held[:, :, None], size, *np.split(found, [vx.shape[2]], axis=2))
     places = np.split(data.order, np.cumsum(data.samples)[:-1])
     left_places = np.concatenate([p[order] for p, order in zip(places, orders, strict=True)])
     known = replace(
@@ -95,6 +93,7 @@ def chosen_rows(data: SlimmableDataset, k: int) -> SlimmableDataset:
         components=kept,
         order=tuple(np.argsort(np.argsort(left_places)).tolist()),
     )
+    factors = factors_of(Parts(None, *np.split(found, [vx.shape[2]], axis=2)), known)
     return SlimmableDataset(Factors(*(like(x, data.u, data.factor_dtype) for x in factors)), known)
 
 

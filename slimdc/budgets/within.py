@@ -12,19 +12,19 @@ from slimdc.budgets.budget import Budget
 from slimdc.budgets.choice import (
     Candidate,
     Choice,
-    Start,
     candidates,
     choose_by_share,
     choose_within,
 )
 from slimdc.budgets.criterion import Criterion
-from slimdc.errors import InvalidTypeError
+from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.methods.method import Task, Way
 from slimdc.methods.parameter_matching import truncated
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.factors import FactorParameterization
 from slimdc.parameterization.quantization.in_training import StraightThrough
 from slimdc.parameterization.quantization.transform import SampleTransform
+from slimdc.parameterization.truncation import components_after
 from slimdc.settings import SLIM, SlimSettings
 from slimdc.training.plan import Plan
 
@@ -35,6 +35,7 @@ __all__ = ["choose", "coded", "rounding_plan"]
 COARSER = 1.25
 
 
+@np.errstate(all="ignore")
 def choose(budget: Budget, task: Task, way: Way) -> Choice:
     """Choose what is kept of a set, and the step with which it is rounded.
 
@@ -54,18 +55,25 @@ def choose(budget: Budget, task: Task, way: Way) -> Choice:
     """
     before = task.whole
     if way.start is not truncated:
-        if budget.k is None or budget.keep is not None:
+        if budget.keep is not None or budget.start == "rows":
+            name = "keep" if budget.start != "rows" else "start"
+            found = f"{getattr(budget, name)!r} with a method that makes samples of its own"
+            raise InvalidValueError(name, found, "k, and bits= or nbytes=")
+        if budget.k is None:
             raise InvalidTypeError("k", "None", "k beside bits= or nbytes=: this method needs it")
         tried = [Candidate("components", budget.k, way.start(task))]
-    elif budget.bits is not None:
-        kind: Start = "components" if budget.start == "auto" else budget.start
-        tried = list(candidates(before, kind, budget.k or before.components_per_class))
     else:
-        tried = list(candidates(before, budget.start, budget.k))
+        start, k = budget.start, budget.k
+        if k is not None:  # refuses what no class holds, and says that some hold fewer
+            components_after(k, before.samples if start == "rows" else before.components)
+        if budget.bits is not None:
+            start = "components" if start == "auto" else start
+            k = k or max(before.samples if start == "rows" else before.components)
+        tried = list(candidates(before, start, k))
     if len(tried) == 1 and budget.keep is None:
-        only = tried[0]
-        nbytes = budget.nbytes or int((budget.bits or 0.0) * only.data.numbers / 8)
-        return Choice(only, nbytes, only.rounder.step(nbytes), math.nan, "")
+        only, rounder = tried[0], tried[0].rounder
+        nbytes = budget.nbytes or rounder.bytes_of(budget.bits or 0.0, only.data.numbers)
+        return Choice(only, nbytes, rounder.step(nbytes), math.nan, "")
     criterion = _criterion(task)
     if budget.nbytes is not None:
         return choose_within(budget.nbytes, tried, criterion)
@@ -81,7 +89,8 @@ def _criterion(task: Task) -> Criterion:
 
 def coded(choice: Choice, data: SlimmableDataset) -> SlimmableDataset:
     """Code what was chosen, or what training made of it, in the library of its arrays."""
-    codes = replace(choice.codes(data), reason=choice.reason)
+    with np.errstate(all="ignore"):
+        codes = replace(choice.codes(data), reason=choice.reason)
     dtype: Any = data.factor_dtype
     return SlimmableDataset.from_codes(
         codes, data.description, data.label_entries, dtype=dtype, like=data.u

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from slimdc._array import HostArray, as_array, dtype_name, guarded, like, to_numpy
+from slimdc._array import HostArray, as_array, dtype_name, guarded, like, namespace, to_numpy
 from slimdc._checks import one_of, positive, shown
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization.decomposition import decompose
@@ -243,7 +243,8 @@ class SlimmableDataset:
         Raises
         ------
         InvalidTypeError, InvalidValueError
-            The codes are damaged, or do not fit the description.
+            The codes are damaged, do not fit the description, or stand for numbers beyond the
+            dtype.
 
         Examples
         --------
@@ -255,9 +256,12 @@ class SlimmableDataset:
         True
         """
         one_of("dtype", dtype, ("float32", "float64"))
-        parts = unpacked(codes, description, label_entries)
-        found = (np.asarray(x, dtype) for x in factors_of(parts, description))
         reference = np.zeros(0) if like is None else like
+        namespace(reference, argument="like")
+        parts = unpacked(codes, description, label_entries)
+        found = Factors(*(np.asarray(x, dtype) for x in factors_of(parts, description)))
+        for name, factor in found._asdict().items():
+            check_finite(name, factor)
         made = cls.__new__(cls)
         made._hold((_in_library_of(reference, x) for x in found), description, codes)
         return made
@@ -511,7 +515,9 @@ class SlimmableDataset:
         Returns
         -------
         SlimmableDataset
-            A copy with the same samples, of fewer components, in descending order of ``|s|``.
+            A copy with the same samples, of fewer components, in descending order of ``|s|``. A
+            quantised set keeps its first k components as they are coded; where these are the
+            samples themselves (`Codes.rows`), the others are gone.
 
         Raises
         ------
@@ -540,6 +546,7 @@ class SlimmableDataset:
         made._hold(factors, self._description.truncated(kept))
         return made
 
+    @np.errstate(all="ignore")
     def quantize(self, bits: float) -> Self:
         """Round to so few bits: a lossy copy that takes up to 30 times fewer bytes than float32.
 
@@ -584,7 +591,7 @@ class SlimmableDataset:
             return self
         if bits > 16:
             raise InvalidValueError("bits", shown(bits), "more than 0 and at most 16, or 32")
-        codes = quantized(self.host_factors(), self._description, int(bits * self.numbers / 8))
+        codes = quantized(self.host_factors(), self._description, bits, self.numbers)
         return self._of_codes(codes, self._description)
 
     def with_factors(self, u: Any, s: Any, vx: Any, vy: Any) -> Self:

@@ -8,9 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from slimdc._checks import positive, shown, truth, whole_number
+from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization.description import Description, Factors
 from slimdc.parameterization.quantization.component import Shape, coded, decoded
-from slimdc.parameterization.quantization.transform import SampleTransform, label_rotation
+from slimdc.parameterization.quantization.entropy import MOST_IN_A_BYTE
+from slimdc.parameterization.quantization.transform import SampleTransform, turned
 
 __all__ = ["Codes", "Numbers", "Parts", "band_of", "factors_of", "held", "packed", "unpacked"]
 
@@ -70,6 +73,16 @@ class Codes:
         Each with its scales, see `slimdc.parameterization.quantization.component`.
     reason : str
         Why just this was kept, in words; files do not hold it.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        A step is no finite number above zero, or a component is not of bytes.
+
+    Examples
+    --------
+    >>> Codes(0.5, 0.125, False, (b"abc", b"de")).truncated(1).nbytes
+    3
     """
 
     step: float
@@ -78,14 +91,28 @@ class Codes:
     components: tuple[bytes, ...]
     reason: str = field(default="", compare=False)
 
+    def __post_init__(self) -> None:
+        for name in ("step", "label_step"):
+            object.__setattr__(self, name, positive(name, getattr(self, name)))
+        object.__setattr__(self, "rows", truth("rows", self.rows))
+        if not isinstance(self.components, tuple | list):
+            found = type(self.components).__name__
+            raise InvalidTypeError("components", found, "a tuple of bytes")
+        object.__setattr__(self, "components", tuple(self.components))
+        for component in self.components:
+            if not isinstance(component, bytes):
+                raise InvalidTypeError("components", type(component).__name__, "bytes")
+        if not isinstance(self.reason, str):
+            raise InvalidTypeError("reason", shown(self.reason), "a str")
+
     @property
     def nbytes(self) -> int:
         """Bytes of all components."""
         return sum(map(len, self.components))
 
     def truncated(self, k: int) -> Codes:
-        """Keep the first k components."""
-        return replace(self, components=self.components[:k])
+        """Keep the first k components; why there were more is no reason any longer."""
+        return replace(self, components=self.components[:k], reason="")
 
     def described(self, description: Description, kept: tuple[int, ...]) -> Description:
         """Describe what is left of a set with so many components in each class."""
@@ -174,9 +201,10 @@ def unpacked(codes: Codes, description: Description, entries: int) -> Parts:
 
     Raises
     ------
-    InvalidValueError
-        A component is damaged.
+    InvalidTypeError, InvalidValueError
+        A component is damaged, or they do not fit the description.
     """
+    _check(codes, description, entries)
     counts = np.asarray(description.components)
     bands, k = band_of(description, entries, rows=codes.rows), int(counts.max())
     shapes = [Shape(int((counts > j).sum()), bands) for j in range(k)]
@@ -193,17 +221,33 @@ def unpacked(codes: Codes, description: Description, entries: int) -> Parts:
 def parts_of(numbers: Numbers, steps: Codes, description: Description) -> Parts:
     """Compute the parts that numbers stand for."""
     x = SampleTransform(description).inverse(numbers.x * steps.step)
-    turned = rotations(description.labels, numbers.y.shape[2])
-    y = (numbers.y * steps.label_step) @ turned
+    y = turned(np.asarray(numbers.y * steps.label_step, np.float64), description.labels)
     if numbers.left is None:
         return Parts(None, x, y)
     length = np.sqrt((numbers.x.astype(np.float64) ** 2).sum(axis=2))
     return Parts(numbers.left / np.where(length > 0, length, 1.0)[:, None, :], x, y)
 
 
-def rotations(labels: tuple[int, ...], entries: int) -> Floats:
-    """Stack the rotations of all classes, shape (C, c, c)."""
-    return np.stack([label_rotation(entries, label) for label in labels])
+def _check(codes: Codes, description: Description, entries: int) -> None:
+    if not isinstance(codes, Codes):
+        raise InvalidTypeError("codes", type(codes).__name__, "Codes")
+    if not isinstance(description, Description):
+        raise InvalidTypeError("description", type(description).__name__, "a Description")
+    whole_number("label_entries", entries, at_least=max(description.labels) + 1)
+    k = max(description.components)
+    if len(codes.components) != k:
+        raise InvalidValueError("codes", f"{len(codes.components)} components", f"{k}")
+    if codes.rows and description.samples != description.components:
+        found = f"{shown(description.samples)} samples of {shown(description.components)} rows"
+        raise InvalidValueError("codes", found, "rows that are the samples")
+    # Before anything is made room for: what a forged description asks of few bytes fits nowhere.
+    row = entries + description.size + (0 if codes.rows else max(description.samples))
+    held = np.asarray(description.components)
+    for j, component in enumerate(codes.components):
+        numbers = int((held > j).sum()) * row
+        if numbers > MOST_IN_A_BYTE * len(component):
+            found = f"{len(component)} bytes for {numbers} numbers"
+            raise InvalidValueError(f"component {j}", found, "a byte for every 1,512 of them")
 
 
 def factors_of(parts: Parts, description: Description) -> Factors:
@@ -221,7 +265,7 @@ def factors_of(parts: Parts, description: Description) -> Factors:
     Factors
         On the host, in float64.
     """
-    classes, k, _ = parts.x.shape
+    classes, k, d = parts.x.shape
     u = np.zeros((classes, max(description.samples), k))
     rows = np.concatenate([parts.x, parts.y], axis=2)
     for i, (n, held) in enumerate(zip(description.samples, description.components, strict=True)):
@@ -230,9 +274,20 @@ def factors_of(parts: Parts, description: Description) -> Factors:
         else:
             q, r = np.linalg.qr(parts.left[i, :n, :held])
             u[i, :n, :held], rows[i, :held] = q, r @ rows[i, :held]
-    s = np.sqrt((rows[:, :, : parts.x.shape[2]] ** 2).sum(axis=2))
+    s = _significances(rows[..., :d], rows[..., d:])
     v = rows / np.where(s > 0, s, 1.0)[:, :, None]
-    d = parts.x.shape[2]
-    return Factors(
-        u, np.where(s > 0, s, 1.0 * (np.abs(rows).max(axis=2) > 0)), v[..., :d], v[..., d:]
-    )
+    return Factors(u, s, v[..., :d], v[..., d:])
+
+
+def _significances(x: Floats, y: Floats) -> Floats:
+    """Lengths of the rows [x, αy], which weighs samples and labels of a class alike, (C, k)."""
+    sizes = [np.abs(part).max(axis=(1, 2), keepdims=True) for part in (x, y)]
+    # In units of their own: squares of 1e200 would overflow.
+    squares = [
+        ((part / np.where(size > 0, size, 1.0)) ** 2).sum(axis=2)
+        for part, size in zip((x, y), sizes, strict=True)
+    ]
+    of_x, of_y = (part.sum(axis=1, keepdims=True) for part in squares)
+    weight = np.where((of_x > 0) & (of_y > 0), of_x / np.where(of_y > 0, of_y, 1.0), 1.0)
+    unit = np.where(sizes[0] > 0, sizes[0], sizes[1])[:, :, 0]
+    return np.asarray(unit * np.sqrt(squares[0] + weight * squares[1]))

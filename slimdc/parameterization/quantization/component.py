@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from slimdc.errors import InvalidValueError
 from slimdc.parameterization.quantization.entropy import Lane, pack, unpack
 from slimdc.parameterization.quantization.scales import Scales, fitted
 
-__all__ = ["Shape", "coded", "decoded", "expected_bytes"]
+__all__ = ["Shape", "coded", "decoded", "expected_bytes", "most_bytes"]
 
 Integers = NDArray[np.int64]
 
@@ -74,6 +75,31 @@ def expected_bytes(numbers: Integers, band_of: Integers) -> float:
     """
     shape = Shape(numbers.shape[0], band_of)
     return shape.head + 2.0 * shape.lanes + fitted(numbers, band_of)[1] / 8.0
+
+
+def most_bytes(numbers: Integers, band_of: Integers) -> int:
+    """Bound the bytes of a component from above, without coding it.
+
+    Parameters
+    ----------
+    numbers : numpy.ndarray of int64, shape (r, n)
+        A row for each class.
+    band_of : numpy.ndarray of int64, shape (n,)
+        Band of each column.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> numbers, band_of = np.zeros((4, 200), np.int64), np.zeros(200, np.int64)
+    >>> len(coded([numbers], band_of)[0]) <= most_bytes(numbers, band_of)
+    True
+    """
+    shape = Shape(numbers.shape[0], band_of)
+    # A state is kept in three bytes; it is divided in whole numbers, of at least 16.
+    return shape.head + 3 * shape.lanes + math.ceil(fitted(numbers, band_of)[1] / 8.0 * 1.05)
 
 
 def coded(components: Sequence[Integers], band_of: Integers) -> list[bytes]:

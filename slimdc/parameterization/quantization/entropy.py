@@ -21,10 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slimdc.errors import InvalidValueError
+from slimdc.parameterization.quantization.byte_strings import LOW, Sink, Source
 
 __all__ = [
     "CATEGORIES",
     "LARGEST",
+    "MOST_IN_A_BYTE",
     "SCALES",
     "Lane",
     "bits_of_categories",
@@ -39,9 +41,11 @@ SCALES = 128
 CATEGORIES = 16
 # No number that is coded is larger.
 LARGEST = (1 << (CATEGORIES - 1)) - 1
+# Zeros at the lowest scale, of 4,081 outcomes in 4,096, are the cheapest of all numbers.
+MOST_IN_A_BYTE = 1513
 
 _TOTAL = 12  # bits of the sum of all frequencies
-_LOW, _HIGH = 1 << 16, 1 << 24  # a state lies between them, and is kept in three bytes
+_HIGH = 1 << 24  # a state lies below it and at or above LOW, and is kept in three bytes
 # The mean size at scale t is 2^(t/4 - 12), by factors that are written down once.
 _QUARTERS = (1.0, 1.189207115002721, 1.4142135623730951, 1.681792830507429)
 
@@ -79,7 +83,7 @@ def _counts() -> Integers:
 
 @functools.cache
 def _kinds() -> NDArray[np.uint8]:
-    """The category that each of 4,096 outcomes stands for, for each scale: shape (128, 4096)."""
+    """Say which category each of 4,096 outcomes is, for each scale: shape (128, 4096)."""
     outcome = np.arange(1 << _TOTAL)
     found = np.zeros((SCALES, 1 << _TOTAL), np.uint8)
     for least in _counts().T[1:CATEGORIES]:
@@ -144,7 +148,7 @@ def pack(lanes: Sequence[Lane]) -> list[bytes]:
     --------
     >>> lane = Lane(np.asarray([0, -3, 0, 1]), np.full(4, 40))
     >>> [len(coded) for coded in pack([lane])]
-    [5]
+    [4]
     """
     order, active, steps = _side_by_side([lane.numbers.size for lane in lanes])
     numbers = _columns([lanes[i].numbers for i in order], steps)
@@ -154,8 +158,8 @@ def pack(lanes: Sequence[Lane]) -> list[bytes]:
     raw += numbers < 0
     start = counts[scales, kinds + 1]
     frequency = counts[scales, kinds] - start
-    sink, has_raw = _Sink(steps, len(lanes)), kinds.any(axis=1)
-    state = np.full(len(lanes), _LOW, np.int64)
+    sink, has_raw = Sink(steps, len(lanes)), np.max(kinds, axis=1, initial=0) > 0
+    state = np.full(len(lanes), LOW, np.int64)
     for i in range(steps - 1, -1, -1):
         live = int(active[i])
         x, each = state[:live], frequency[i, :live]
@@ -202,7 +206,7 @@ def unpack(coded: Sequence[bytes], scales: Sequence[Integers]) -> list[Integers]
         raise InvalidValueError("coded", "a string of less than 3 bytes", "a state and its bytes")
     order, active, steps = _side_by_side([each.size for each in scales])
     expected = _columns([scales[i] for i in order], steps)
-    source, counts, kind_of = _Source([coded[i] for i in order], steps), _counts(), _kinds()
+    source, counts, kind_of = Source([coded[i] for i in order], steps), _counts(), _kinds()
     state, numbers = source.states(), np.zeros(expected.shape, np.int64)
     for i in range(steps):
         live = int(active[i])
@@ -238,65 +242,3 @@ def _columns(rows: list[Integers], steps: int) -> Integers:
     for column, row in enumerate(rows):
         found[: row.size, column] = row
     return found
-
-
-class _Sink:
-    """Where states put their low bytes: each lane's string, from its end to its beginning."""
-
-    def __init__(self, steps: int, lanes: int) -> None:
-        # Two drains for each step, two bytes at most for each; what was used is picked at the end.
-        self._low = np.zeros((2 * steps, lanes), np.uint16)
-        self._count = np.zeros((2 * steps, lanes), np.uint8)
-        self._drains = 0
-
-    def drain(self, state: Integers, limit: Integers) -> Integers:
-        """Move bytes out of states until all are below their limits: two bytes at most."""
-        count = (state >= limit).astype(np.int64) + (state >= limit << 8)
-        self._low[self._drains, : state.size] = state & 0xFFFF
-        self._count[self._drains, : state.size] = count
-        self._drains += 1
-        return state >> 8 * count
-
-    def strings(self, state: Integers) -> list[bytes]:
-        """Close all strings with their states."""
-        low, count = (part[: self._drains][::-1].T for part in (self._low, self._count))
-        # Of two bytes the high one went out last, so that it is read first.
-        pairs = np.stack([low >> 8, low & 255], axis=2).astype(np.uint8)
-        used = np.stack([count > 1, count > 0], axis=2)
-        return [
-            int(x).to_bytes(3, "little") + pair[mask].tobytes()
-            for x, pair, mask in zip(state, pairs, used, strict=True)
-        ]
-
-
-class _Source:
-    """Where states take their bytes from: what `_Sink` wrote."""
-
-    def __init__(self, strings: list[bytes], steps: int) -> None:
-        ends = np.cumsum([len(text) for text in strings])
-        # Beyond its end a damaged string reads what is there; its place tells so in the end.
-        text = np.frombuffer(b"".join(strings) + bytes(4 * steps + 2), np.uint8).astype(np.int64)
-        self._pairs = (text[:-1] << 8) | text[1:]
-        self._end = np.asarray(ends, np.int64)
-        self._next = self._end - [len(text) - 3 for text in strings] if strings else self._end
-
-    def states(self) -> Integers:
-        """Read the first three bytes of all strings."""
-        parts = [(self._pairs[self._next - 3 + i] >> 8) << (8 * i) for i in range(3)]
-        state = np.asarray(sum(parts))
-        if state.size and not (state >= _LOW).all():
-            raise InvalidValueError("coded", "a state that is too small", "what pack wrote")
-        return state
-
-    def refill(self, state: Integers) -> Integers:
-        """Move bytes into states until none is too small: two bytes at most."""
-        count = (state < _LOW).astype(np.int64) + (state < _LOW >> 8)
-        place = self._next[: state.size]
-        taken = self._pairs[place] >> (16 - 8 * count)
-        place += count
-        return (state << 8 * count) | taken
-
-    def check_end(self, state: Integers) -> None:
-        """Check that every string came out whole."""
-        if not ((self._next == self._end) & (state == _LOW)).all():
-            raise InvalidValueError("coded", "a string that does not end", "what pack wrote")

@@ -33,9 +33,9 @@ class StraightThrough:
     >>> from slimdc.parameterization import SlimmableDataset
     >>> data = SlimmableDataset.from_arrays(np.eye(2), [0, 1])
     >>> shown = StraightThrough(SampleTransform(data.description), 0.4)
-    >>> seen = shown(data.factors._replace(vx=np.asarray([[[0.9, 0.1]]]))._asdict())
-    >>> (seen["vx"][0] * data.s[0, 0]).round(3).tolist()
-    [[0.8, 0.0]]
+    >>> tensors = {"s": np.asarray([[2.0]]), "vx": np.asarray([[[0.45, 0.05]]])}
+    >>> (2.0 * shown(tensors)["vx"]).round(3).tolist()
+    [[[0.8, 0.0]]]
     """
 
     transform: SampleTransform

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
+from slimdc._checks import shown
+from slimdc.errors import InvalidValueError
 from slimdc.parameterization.description import Description, Factors
 from slimdc.parameterization.quantization.codes import (
     Codes,
@@ -14,10 +19,18 @@ from slimdc.parameterization.quantization.codes import (
     packed,
     parts_of,
 )
-from slimdc.parameterization.quantization.rate import estimated, least_bytes, step_within
+from slimdc.parameterization.quantization.rate import (
+    coarsest,
+    estimated,
+    least_bytes,
+    step_within,
+)
 from slimdc.parameterization.quantization.rounding import parts_of_factors, rounded_to
 
 __all__ = ["Rounder", "are_rows", "quantized"]
+
+# Steps of larger sets, and of smaller ones, would be no normal numbers of float64.
+_REACH = 1000
 
 
 class Rounder:
@@ -33,6 +46,11 @@ class Rounder:
         Whether samples themselves are rounded, rather than components: then there must be as many
         samples as components.
 
+    Raises
+    ------
+    InvalidValueError
+        A value is 1e301 or larger.
+
     Examples
     --------
     >>> from slimdc.parameterization import SlimmableDataset
@@ -46,18 +64,44 @@ class Rounder:
     def __init__(self, factors: Factors, description: Description, *, rows: bool) -> None:
         left, x, y = parts_of_factors(factors, rows=rows)
         # By powers of two, which change no bit: squares of 1e200 would overflow.
+        x, y = map(_not_tiny, (x, y))
         self._exponents = [int(np.frexp(np.abs(part).max())[1]) for part in (x, y)]
+        if max(self._exponents) > _REACH:
+            raise InvalidValueError("factors", "values of 1e301 and more", "smaller ones")
         x, y = (np.ldexp(part, -e) for part, e in zip((x, y), self._exponents, strict=True))
         self._parts = Parts(left, x, y)
         self._description = description
 
-    @property
+    @cached_property
     def least(self) -> int:
-        """Bytes that the factors take at the coarsest of steps."""
+        """Bytes in which the factors can be coded in any case, at the coarsest of steps."""
         return least_bytes(self._parts, self._description)
 
+    def bytes_of(self, bits: float, numbers: int) -> int:
+        """Count the bytes of so many numbers of so many bits each.
+
+        Raises
+        ------
+        InvalidValueError
+            They are fewer than `least`.
+        """
+        nbytes = int(bits * numbers / 8)
+        if nbytes < self.least:
+            found = f"{shown(bits)}, which is {nbytes} bytes"
+            least = math.ceil(self.least * 8e4 / numbers) / 1e4
+            raise InvalidValueError("bits", found, f"at least {least:g}, {self.least} bytes")
+        return nbytes
+
     def step(self, nbytes: float) -> float:
-        """Find the finest step with which the factors take at most so many bytes, by estimate."""
+        """Find the finest step with which the factors take at most so many bytes, by estimate.
+
+        Raises
+        ------
+        InvalidValueError
+            No step is coarse enough; the message says what the set takes at least.
+        """
+        if nbytes < self.least:
+            raise InvalidValueError("nbytes", f"{nbytes:.0f}", f"at least {self.least}")
         found = step_within(nbytes, self._parts, self._description)
         return float(np.ldexp(found, self._exponents[0]))
 
@@ -81,13 +125,18 @@ class Rounder:
         InvalidValueError
             No step is coarse enough; the message says what the set takes at least.
         """
-        step = self._own(self.step(nbytes))
-        while True:
-            steps, numbers = rounded_to(step, self._parts, self._description)
-            codes = replace(steps, components=packed(numbers, self._description))
-            if codes.nbytes <= nbytes:
-                return self._scaled(codes)
-            step *= 1.002 * (codes.nbytes / nbytes) ** 0.5
+        step, last = self.step(nbytes), coarsest(self._parts, self._description)
+        last = float(np.ldexp(last, self._exponents[0]))
+        while (codes := self.codes_at(step)).nbytes > nbytes and step < last:
+            step = min(last, step * 1.002 * (codes.nbytes / nbytes) ** 0.5)
+        if codes.nbytes > nbytes:
+            raise InvalidValueError("nbytes", f"{nbytes}", f"at least {codes.nbytes}")
+        return codes
+
+    def codes_at(self, step: float) -> Codes:
+        """Code the factors at a step, whatever they take."""
+        steps, numbers = rounded_to(self._own(step), self._parts, self._description)
+        return self._scaled(replace(steps, components=packed(numbers, self._description)))
 
     def _own(self, step: float) -> float:
         return float(np.ldexp(step, -self._exponents[0]))
@@ -98,8 +147,8 @@ class Rounder:
         return replace(codes, step=float(step), label_step=float(label_step))
 
 
-def quantized(factors: Factors, description: Description, nbytes: int) -> Codes:
-    """Code factors in at most so many bytes, as finely as these allow.
+def quantized(factors: Factors, description: Description, bits: float, numbers: int) -> Codes:
+    """Code factors in at most so many bits for each number, as finely as these allow.
 
     Parameters
     ----------
@@ -107,8 +156,10 @@ def quantized(factors: Factors, description: Description, nbytes: int) -> Codes:
         On the host.
     description : Description
         Of their set.
-    nbytes : int
-        Bytes of all components.
+    bits : float
+        Bits for each number, on average.
+    numbers : int
+        How many numbers count.
 
     Returns
     -------
@@ -125,11 +176,12 @@ def quantized(factors: Factors, description: Description, nbytes: int) -> Codes:
     >>> from slimdc.parameterization import SlimmableDataset
     >>> x = np.random.default_rng(0).normal(size=(6, 40))
     >>> data = SlimmableDataset.from_arrays(x, np.arange(6) % 2)
-    >>> quantized(data.host_factors(), data.description, 300).nbytes <= 300
+    >>> quantized(data.host_factors(), data.description, 6, 400).nbytes <= 300
     True
     """
     rows = are_rows(factors, description)
-    return Rounder(factors, description, rows=rows).codes(nbytes)
+    rounder = Rounder(factors, description, rows=rows)
+    return rounder.codes(rounder.bytes_of(bits, numbers))
 
 
 def are_rows(factors: Factors, description: Description) -> bool:
@@ -138,3 +190,9 @@ def are_rows(factors: Factors, description: Description) -> bool:
         return False
     padded = [np.diag(np.arange(factors.u.shape[2]) < k) for k in description.components]
     return bool((factors.u == np.stack(padded[: factors.u.shape[0]])).all())
+
+
+def _not_tiny(part: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Take samples, or labels, of which all are below 1e-301 for zeros."""
+    tiny = int(np.frexp(np.abs(part).max())[1]) < -_REACH
+    return np.zeros_like(part) if tiny else part

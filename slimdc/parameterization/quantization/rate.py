@@ -7,14 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from slimdc.errors import InvalidValueError
 from slimdc.parameterization.description import Description
 from slimdc.parameterization.quantization.codes import Numbers, Parts, band_of, held
-from slimdc.parameterization.quantization.component import expected_bytes
+from slimdc.parameterization.quantization.component import expected_bytes, most_bytes
 from slimdc.parameterization.quantization.entropy import LARGEST
 from slimdc.parameterization.quantization.rounding import rounded_to
 
-__all__ = ["estimated", "least_bytes", "step_within"]
+__all__ = ["coarsest", "estimated", "least_bytes", "step_within"]
 
 # Steps are sought between 2^-10 and 2^6 times the root mean square of the samples.
 _FINEST, _COARSEST = -10.0, 6.0
@@ -35,7 +34,7 @@ def step_within(budget: float, parts: Parts, description: Description) -> float:
     Parameters
     ----------
     budget : float
-        Bytes of all components.
+        Bytes of all components, `least_bytes` or more.
     parts : Parts
         What is to be rounded.
     description : Description
@@ -45,27 +44,26 @@ def step_within(budget: float, parts: Parts, description: Description) -> float:
     -------
     float
 
-    Raises
-    ------
-    InvalidValueError
-        The budget is below what any step leaves; the message says the least.
     """
     mean = _mean_size(parts, description)
 
     def bytes_at(exponent: float) -> float:
         return estimated(rounded_to(mean * 2.0**exponent, parts, description)[1], description)
 
-    least = least_bytes(parts, description)
-    if least > budget:
-        raise InvalidValueError("nbytes", f"{budget:.0f}", f"at least {least:.0f}")
     exponent = _highest_failing(lambda e: bytes_at(e) > budget)
     return float(mean * 2.0**exponent)
 
 
 def least_bytes(parts: Parts, description: Description) -> int:
-    """Count the bytes of parts at the coarsest of steps."""
-    step = _mean_size(parts, description) * 2.0**_COARSEST
-    return math.ceil(estimated(rounded_to(step, parts, description)[1], description))
+    """Bound the bytes of parts at the coarsest of steps: so many are enough."""
+    numbers = rounded_to(coarsest(parts, description), parts, description)[1]
+    bands = band_of(description, numbers.y.shape[2], rows=numbers.left is None)
+    return sum(most_bytes(component, bands) for component in held(numbers, description))
+
+
+def coarsest(parts: Parts, description: Description) -> float:
+    """Give the coarsest step that is tried."""
+    return float(_mean_size(parts, description) * 2.0**_COARSEST)
 
 
 def _mean_size(parts: Parts, description: Description) -> float:

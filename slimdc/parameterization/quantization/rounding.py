@@ -9,9 +9,9 @@ from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from slimdc.parameterization.description import Description, Factors
-from slimdc.parameterization.quantization.codes import Codes, Numbers, Parts, rotations
+from slimdc.parameterization.quantization.codes import Codes, Numbers, Parts
 from slimdc.parameterization.quantization.entropy import LARGEST
-from slimdc.parameterization.quantization.transform import SampleTransform
+from slimdc.parameterization.quantization.transform import SampleTransform, turned
 
 __all__ = ["multiples", "parts_of_factors", "rounded_to"]
 
@@ -87,18 +87,17 @@ def rounded_to(step: float, parts: Parts, description: Description) -> tuple[Cod
     """
     transform = SampleTransform(description)
     x = _whole(multiples(transform.forward(parts.x), step))
-    turned = rotations(description.labels, parts.y.shape[2])
     y = parts.y if parts.left is None else parts.left @ parts.y
     label_step = step * LABELS * _unit(y, parts, description)
     codes = Codes(step, label_step, parts.left is None, ())
     if parts.left is None:
-        return codes, Numbers(None, x, _whole(np.rint(y @ turned / label_step)))
+        return codes, Numbers(None, x, _whole(np.rint(turned(y, description.labels) / label_step)))
     length = np.sqrt((x.astype(np.float64) ** 2).sum(axis=2))
     length = np.where(length > 0, length, 1.0)
     target = parts.left @ transform.forward(parts.x)
     wanted = _least_squares((x / length[:, :, None]).mT, target.mT).mT
     left = _whole(np.rint(wanted / step))
-    labels = _least_squares(left / length[:, None, :], y @ turned)
+    labels = _least_squares(left / length[:, None, :], turned(y, description.labels))
     return codes, Numbers(left, x, _whole(np.rint(labels / label_step)))
 
 

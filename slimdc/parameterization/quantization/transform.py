@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from slimdc.parameterization.description import Description
 
-__all__ = ["SampleTransform", "cosine_matrix", "label_rotation"]
+__all__ = ["SampleTransform", "cosine_matrix", "label_rotation", "turned"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -58,7 +58,7 @@ class SampleTransform:
     >>> from slimdc.parameterization import SlimmableDataset
     >>> data = SlimmableDataset.from_arrays(np.ones((2, 4, 4)), [0, 1])
     >>> transform = SampleTransform(data.description)
-    >>> transform.forward(np.ones((1, 16))).round(12)[0, :3].tolist()
+    >>> np.abs(transform.forward(np.ones((1, 16)))).round(12)[0, :3].tolist()
     [4.0, 0.0, 0.0]
     """
 
@@ -93,13 +93,38 @@ class SampleTransform:
             return rows
         h, w, c = self._shape
         matrices = [
-            xp.asarray(m.T if inverse else m, dtype=rows.dtype, device=rows.device)
+            xp.asarray(m.T if inverse else m, dtype=rows.dtype, device=device(rows))
             for m in self._axes
         ]
         x = xp.reshape(rows, (-1, h, w, c)) @ matrices[2].mT
         x = matrices[1] @ x
         x = matrices[0] @ xp.reshape(x, (-1, h, w * c))
         return xp.reshape(x, rows.shape)
+
+
+def turned(rows: Floats, labels: tuple[int, ...]) -> Floats:
+    """Turn label rows of each class so that those of its centred one-hot row have one large entry.
+
+    Parameters
+    ----------
+    rows : numpy.ndarray of float64, shape (C, m, c)
+        Label rows.
+    labels : tuple of int
+        The class of each block.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (C, m, c)
+        The rows, each multiplied by the `label_rotation` of its class; twice is not at all.
+
+    Examples
+    --------
+    >>> np.abs(turned(np.asarray([[[-0.25, 0.75, -0.25, -0.25]]]), (1,))).round(3).tolist()
+    [[[0.866, 0.0, 0.0, 0.0]]]
+    """
+    normals = np.stack([_normal(rows.shape[2], label) for label in labels])[:, None, :]
+    along = (rows * normals).sum(axis=2, keepdims=True)
+    return np.asarray(rows - 2.0 * along * normals, np.float64)
 
 
 def label_rotation(entries: int, label: int) -> Floats:
@@ -120,18 +145,20 @@ def label_rotation(entries: int, label: int) -> Floats:
     Examples
     --------
     >>> row = np.asarray([-0.25, 0.75, -0.25, -0.25])
-    >>> (label_rotation(4, 1) @ row).round(3).tolist()
+    >>> np.abs(label_rotation(4, 1) @ row).round(3).tolist()
     [0.866, 0.0, 0.0, 0.0]
     """
+    return np.asarray(turned(np.eye(entries)[None], (label,))[0])
+
+
+def _normal(entries: int, label: int) -> Floats:
+    """Give the normal, of length 1, of the plane of the reflection; 0 where nothing moves."""
     own = np.full(entries, -1.0 / entries)
     own[label] += 1.0
     length = math.sqrt(float(own @ own))
-    if length == 0.0:
-        return np.eye(entries)
+    if length == 0.0:  # of one entry
+        return own
     own /= length
-    normal = own.copy()
-    normal[0] -= 1.0
-    size = float(normal @ normal)
-    if size < 1e-12:
-        return np.eye(entries)
-    return np.asarray(np.eye(entries) - 2.0 * np.outer(normal, normal) / size)
+    own[0] -= 1.0
+    size = math.sqrt(float(own @ own))
+    return own / (size or 1.0)
