@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from slimdc.budgets.budget import Budget
 from slimdc.budgets.choice import (
@@ -22,7 +23,7 @@ from slimdc.methods.method import Task, Way
 from slimdc.methods.parameter_matching import truncated
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.factors import FactorParameterization
-from slimdc.parameterization.quantization.in_training import StraightThrough
+from slimdc.parameterization.quantization.in_training import StraightThrough, Support
 from slimdc.parameterization.quantization.transform import SampleTransform
 from slimdc.parameterization.truncation import components_after
 from slimdc.settings import SLIM, SlimSettings
@@ -30,9 +31,8 @@ from slimdc.training.plan import Plan
 
 __all__ = ["choose", "coded", "rounding_plan"]
 
-# Training puts energy into frequencies that took no bits before, so that the same bytes leave a
-# step coarser by about this factor in the end; it is trained for that step.
-COARSER = 1.25
+# A cosine may be trained if it is at least half a step at first: so it takes bits, or nearly.
+SUPPORT = 0.5
 
 
 @np.errstate(all="ignore")
@@ -102,8 +102,16 @@ def rounding_plan(plan: Plan, choice: Choice) -> Plan:
     held = plan.parameterization
     if not isinstance(held, FactorParameterization):
         return plan
-    if choice.candidate.kind == "rows":
-        held = replace(held, fixed=("u",))
-    step = float(np.ldexp(choice.step * COARSER, -held.units.x))
-    seen = StraightThrough(SampleTransform(held.start_set.description), step)
-    return replace(plan, parameterization=held, seen=seen)
+    transform = SampleTransform(held.start_set.description)
+    step = float(np.ldexp(choice.step, -held.units.x))
+    with plan.compute.session():
+        tensors = held.start()
+        cosines = transform.forward(tensors["s"][:, :, None] * tensors["vx"])
+        xp = array_namespace(cosines)
+        mask = xp.astype(xp.abs(cosines) >= SUPPORT * step, cosines.dtype)
+    allowed = Support(transform, mask, fixed=choice.candidate.kind == "rows")
+    return replace(
+        plan,
+        parameterization=replace(held, allowed=allowed),
+        seen=StraightThrough(transform, step),
+    )

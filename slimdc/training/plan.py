@@ -9,10 +9,11 @@ import numpy as np
 
 from slimdc.backend import Compute, Tensors
 from slimdc.networks import Network
+from slimdc.parameterization.factors import as_they_are
 from slimdc.training.optimizers import Lamb, Optimizer, cosine
 from slimdc.training.strategies import NetworkSource, Objective, Parameterization
 
-__all__ = ["Plan", "Schedule", "as_they_are"]
+__all__ = ["Plan", "Schedule"]
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,6 @@ class Schedule:
     def __call__(self, count: int) -> float:
         """Return the rate of step ``count``, from 1."""
         return self.rate * cosine(count, self.steps, floor=self.floor)
-
-
-def as_they_are(tensors: Tensors) -> Tensors:
-    """Show tensors unrounded."""
-    return tensors
 
 
 @dataclass(frozen=True)
