@@ -113,7 +113,7 @@ PUBLIC = {
         Adam Array Lamb Optimizer Sgd StepSize Tensors cosine moved
     """,
     "slimdc.training.plan": """
-        Plan Schedule as_they_are
+        Plan Schedule
     """,
     "slimdc.training.schedules": """
         Cosine Drops RateSchedule
