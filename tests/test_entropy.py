@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_decoder import frequencies, slowly_decoded
 
 from slimdc.errors import InvalidValueError
 from slimdc.parameterization.quantization.component import (
@@ -31,47 +31,6 @@ from slimdc.parameterization.quantization.entropy import (
 from slimdc.parameterization.quantization.scales import MIDDLE, Scales, fitted
 
 EXAMPLES = min(200, settings.default.max_examples)
-QUARTERS = (1.0, 1.189207115002721, 1.4142135623730951, 1.681792830507429)
-
-
-@functools.cache
-def frequencies(scale: int) -> list[int]:
-    """Outcomes in 4,096 of each of 16 categories, as the module says: P(size >= n) = 2 θⁿ/(1+θ)."""
-    mean = QUARTERS[scale % 4] * 2.0 ** (scale // 4 - 12)
-    theta = mean / (1.0 + math.sqrt(1.0 + mean * mean))
-    at_least, power = [4096], theta
-    for category in range(1, 16):  # sizes of 2^(category - 1) and more; one outcome is spare
-        at_least.append((16 - category) + math.floor(2.0 * power / (1.0 + theta) * 4080))
-        power *= power
-    at_least.append(0)
-    return [at_least[e] - at_least[e + 1] for e in range(16)]
-
-
-def slowly_decoded(text: bytes, scales: list[int]) -> list[int]:
-    """Read one string number by number."""
-    state, rest, numbers = int.from_bytes(text[:3], "little"), list(text[3:]), []
-    for scale in scales:
-        slot, above = state % 4096, 0
-        counts = frequencies(scale)
-        for category in range(15, -1, -1):  # the largest category has the lowest outcomes
-            if slot < above + counts[category]:
-                break
-            above += counts[category]
-        state = counts[category] * (state // 4096) + slot - above
-        while state < 2**16:
-            state = state * 256 + rest.pop(0)
-        if category == 0:
-            numbers.append(0)
-            continue
-        raw = state % 2**category
-        state //= 2**category
-        while state < 2**16:
-            state = state * 256 + rest.pop(0)
-        size = 2 ** (category - 1) + raw // 2
-        numbers.append(-size if raw % 2 else size)
-    assert not rest
-    assert state == 2**16
-    return numbers
 
 
 @st.composite

@@ -97,8 +97,16 @@ def rounded_to(step: float, parts: Parts, description: Description) -> tuple[Cod
     target = parts.left @ transform.forward(parts.x)
     wanted = _least_squares((x / length[:, :, None]).mT, target.mT).mT
     left = _whole(np.rint(wanted / step))
+    left[:, :, 0] += _without_samples(parts, description)
     labels = _least_squares(left / length[:, None, :], turned(y, description.labels))
     return codes, Numbers(left, x, _whole(np.rint(labels / label_step)))
+
+
+def _without_samples(parts: Parts, description: Description) -> NDArray[np.int64]:
+    """Give 1 for the samples of each class whose samples are all zero: their labels need it."""
+    energy = (parts.x**2).sum(axis=(1, 2))
+    counts = np.where(energy <= 1e-24 * energy.sum(), description.samples, 0)
+    return np.asarray(np.arange(max(description.samples)) < counts[:, None], np.int64)
 
 
 def _unit(y: Floats, parts: Parts, description: Description) -> float:
