@@ -285,7 +285,9 @@ def test_what_is_predicted_is_decoded(kind: str, rows: bool) -> None:
     rounder = Rounder(data.host_factors(), data.description, rows=rows)
     step = rounder.step(6 * data.numbers / 8)
     codes = rounder.codes_at(step)
-    assert codes.nbytes == pytest.approx(rounder.bytes_at(step), rel=0.01, abs=2 * max(data.samples))
+    assert codes.nbytes == pytest.approx(
+        rounder.bytes_at(step), rel=0.01, abs=2 * max(data.samples)
+    )
     back = SlimmableDataset.from_codes(codes, data.description, 2, dtype="float64")
     for predicted, found in zip(rounder.rounded(step), back.factors, strict=True):
         np.testing.assert_array_equal(predicted, found)
