@@ -167,8 +167,9 @@ def choose_by_share(keep: float, tried: Iterable[Candidate], criterion: Criterio
                 low, lost = low * ratio, next_lost
         found.append(Choice(candidate, math.ceil(rounder.bytes_at(low)), low, lost, ""))
     if not found:
-        most = max(0.0, math.floor(most * 1e4) / 1e4)
-        raise InvalidValueError("keep", shown(keep), f"at most {most:g}, what all of it keeps")
+        most = math.floor(most * 1e4) / 1e4
+        said = f"at most {most:g}, what all of it keeps" if most > 0 else "more of it: this is lost"
+        raise InvalidValueError("keep", shown(keep), said)
     best = _best(found, lambda choice: (choice.nbytes, choice.lost))
     # What it takes was estimated; what is trained from it must find room too.
     rounder = best.candidate.rounder

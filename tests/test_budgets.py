@@ -1,0 +1,370 @@
+"""Budgets: which rows stand for a class, what is chosen, and what cannot be asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import slimdc
+from slimdc import SlimmableDataset
+from slimdc.backend import Compute
+from slimdc.budgets.budget import Budget
+from slimdc.budgets.choice import candidates, choose_by_share, choose_within
+from slimdc.budgets.criterion import NETWORKS, Criterion
+from slimdc.budgets.rows import chosen_rows, representative_rows
+from slimdc.errors import InvalidTypeError, InvalidValueError, SlimdcWarning
+from slimdc.losses import infinity_order
+from slimdc.networks import MLP
+from slimdc.parameterization.quantization import Rounder
+from slimdc.settings import SLIM
+
+EXAMPLES = min(100, settings.default.max_examples)
+
+
+def vectors(
+    sizes: tuple[int, ...] = (6, 6), d: int = 12, seed: int = 0, rank: int = 3, noise: float = 0.3
+) -> SlimmableDataset:
+    """Flat vectors of classes near subspaces of a rank."""
+    rng = np.random.default_rng(seed)
+    x = [
+        rng.normal(size=(n, rank)) @ rng.normal(size=(rank, d)) + noise * rng.normal(size=(n, d))
+        for n in sizes
+    ]
+    y = np.repeat(np.arange(len(sizes)), sizes)
+    return SlimmableDataset.from_arrays(np.concatenate(x), y, classes=max(2, len(sizes)))
+
+
+def criterion(data: SlimmableDataset, seed: int = 0) -> Criterion:
+    """That of `slim`, which draws its networks from a generator of its own."""
+    compute = Compute.chosen(data.u, "numpy", None, None)
+    pool = replace(SLIM["default"].pool, width=8)
+    rng = np.random.default_rng(seed)
+    return Criterion.of(data, compute, "auto", rng, pool, SLIM["default"].ridge)
+
+
+def slim(data: SlimmableDataset, **options: Any) -> SlimmableDataset:
+    return slimdc.slim(data, **({"steps": 0, "width": 8, "backend": "numpy"} | options))
+
+
+def in_bytes(data: SlimmableDataset, nbytes: int, *, rows: bool) -> SlimmableDataset:
+    rounder = Rounder(data.host_factors(), data.description, rows=rows)
+    codes = rounder.codes(nbytes)
+    return SlimmableDataset.from_codes(codes, data.description, 2, dtype="float64")
+
+
+# Rows
+
+
+def explained(rows: np.ndarray, kept: list[int]) -> float:
+    """Energy of rows in the span of some of them, by least squares."""
+    if not kept:
+        return 0.0
+    basis = rows[kept]
+    fit = np.linalg.lstsq(basis.T, rows.T, rcond=None)[0].T @ basis
+    return float((fit**2).sum())
+
+
+@settings(max_examples=EXAMPLES // 2)
+@given(st.integers(1, 6), st.integers(0, 10**6), st.integers(2, 8))
+def test_each_row_adds_most_to_those_before(n: int, seed: int, d: int) -> None:
+    data = vectors((n, 3), d=d, seed=seed)
+    x, y = data.arrays()
+    orders = representative_rows(data)
+    assert [sorted(order.tolist()) for order in orders] == [list(range(n)), [0, 1, 2]]
+    first = 0
+    for order, count in zip(orders, data.samples, strict=True):
+        own = slice(first, first + count)
+        first += count
+        rows = np.concatenate(
+            [x[own] / np.linalg.norm(x[own]), y[own] / np.linalg.norm(y[own])], axis=1
+        )
+        kept: list[int] = []
+        for chosen in order.tolist():
+            gains = {i: explained(rows, [*kept, i]) for i in range(count) if i not in kept}
+            assert gains[chosen] == pytest.approx(max(gains.values()), rel=1e-6, abs=1e-9)
+            kept.append(chosen)
+
+
+def test_rows_that_add_nothing_come_last_in_their_order() -> None:
+    x = np.asarray([[1.0, 0.0], [2.0, 0.0], [0.0, 0.0], [2.0, 0.0], [0.0, 3.0]])
+    data = SlimmableDataset.from_arrays(x, np.zeros((5, 1)), members=[0] * 5)
+    order = representative_rows(data)[0].tolist()
+    assert set(order[:2]) <= {0, 1, 3, 4}
+    assert 4 in order[:2]
+    assert order[2:] == sorted(order[2:])
+
+
+@pytest.mark.parametrize("exponent", [-600, -20, 20, 480])
+def test_units_do_not_choose_rows(exponent: int) -> None:
+    data = vectors()
+    u, s, vx, vy = data.host_factors()
+    expected = [order.tolist() for order in representative_rows(data)]
+    scaled = data.with_factors(u, s, np.ldexp(vx, exponent), vy)
+    assert [order.tolist() for order in representative_rows(scaled)] == expected
+    kept = chosen_rows(scaled, 2)
+    np.testing.assert_allclose(
+        np.ldexp(kept.arrays()[0], -exponent), chosen_rows(data, 2).arrays()[0], rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 9])
+def test_chosen_rows_are_samples_as_they_were(k: int) -> None:
+    rng = np.random.default_rng(3)
+    labels = rng.permutation(np.repeat([0, 1, 2], (2, 5, 3)))
+    data = SlimmableDataset.from_arrays(rng.normal(size=(10, 7)), labels)
+    small = chosen_rows(data, k)
+    kept = tuple(min(k, n) for n in data.samples)
+    assert small.samples == small.components == kept
+    x, y = data.arrays()
+    first = np.concatenate([[0], np.cumsum(data.samples)[:-1]])
+    orders = representative_rows(data)
+    places = np.concatenate([at + o[:k] for at, o in zip(first, orders, strict=True)])
+    np.testing.assert_allclose(small.arrays()[0], x[places], atol=1e-12)
+    np.testing.assert_allclose(small.arrays()[1], y[places], atol=1e-12)
+    # In the order that was given.
+    given_order = places[np.argsort(data.order[places])]
+    np.testing.assert_allclose(small.arrays("given")[0], x[given_order], atol=1e-12)
+    for i, n in enumerate(kept):
+        np.testing.assert_array_equal(small.u[i, :n, :n], np.eye(n))
+
+
+@pytest.mark.parametrize("k", [0, -1, 1.5, True, None])
+def test_no_number_of_rows(k: Any) -> None:
+    with pytest.raises((InvalidValueError, InvalidTypeError), match=r"^k: found"):
+        chosen_rows(vectors(), k)
+
+
+# The criterion
+
+
+def test_the_criterion_is_eq_7_in_each_network() -> None:
+    data = vectors()
+    small = data.truncate(2)
+    measure = criterion(data)
+    assert len(measure.members) == NETWORKS == 4
+    backend = measure.compute.backend
+    found = []
+    for member in measure.members:
+        assert isinstance(measure.network, MLP)
+        (x, y), (x_before, y_before) = small.arrays(), data.arrays()
+        pair = measure.network.embed(backend, member, x), y
+        before = measure.network.embed(backend, member, x_before), y_before
+        found.append(float(infinity_order(*pair, *before, measure.ridge, "relative")))
+    assert measure(small) == pytest.approx(np.mean(found), rel=1e-9)
+    assert measure(small) == measure(small)  # the set before is embedded once
+    assert measure(data) < 1e-20 < measure(small)
+
+
+def test_the_criterion_knows_no_units() -> None:
+    data = vectors()
+    u, s, vx, vy = data.host_factors()
+    scaled = data.with_factors(u, s, np.ldexp(vx, 40), np.ldexp(vy, -40))
+    expected = criterion(data)(data.truncate(2))
+    assert criterion(scaled)(scaled.truncate(2)) == pytest.approx(expected, rel=1e-9)
+
+
+# What is chosen
+
+
+@settings(max_examples=max(5, EXAMPLES // 8))
+@given(
+    st.tuples(st.integers(2, 6), st.integers(2, 6)),
+    st.integers(0, 10**6),
+    st.integers(1, 5),
+    st.floats(0.05, 2.0),
+    st.floats(0.1, 1.0),
+)
+def test_no_simple_choice_loses_less(
+    sizes: tuple[int, int], seed: int, rank: int, noise: float, share: float
+) -> None:
+    data = vectors(sizes, seed=seed, rank=rank, noise=noise)
+    lost = criterion(data)
+    tried = list(candidates(data, "auto"))
+    least = min(candidate.rounder.least for candidate in tried)
+    nbytes = least + int(share * data.numbers)
+    choice = choose_within(nbytes, tried, lost)
+    small = slim(data, nbytes=nbytes)
+    assert small.nbytes <= nbytes
+    assert str(small).endswith(choice.reason)
+    ours = lost(small)
+    assert ours == pytest.approx(choice.lost, abs=0.1 + 0.1 * choice.lost)
+    rng = np.random.default_rng(seed)
+    for k in range(1, max(data.components) + 1):
+        for candidate in candidates(data, "auto", k):
+            rounder = candidate.rounder
+            if rounder.least <= nbytes and candidate in tried:
+                step = rounder.step(nbytes)
+                assert choice.lost <= lost(candidate.rounded(rounder, step)) + 1e-12
+    # All rows, rounded; truncation; random rows: as decoded, within rounding of the step.
+    n = min(sizes)
+    picked = np.concatenate([rng.choice(sizes[0], n - 1), sizes[0] + rng.choice(sizes[1], n - 1)])
+    x, y = (part[picked] for part in data.arrays())
+    members = data.members[picked]
+    random = chosen_rows(SlimmableDataset.from_arrays(x, y, members=members), n - 1)
+    for other, rows in ((chosen_rows(data, 99), True), (data.truncate(1), False), (random, True)):
+        rounder = Rounder(other.host_factors(), other.description, rows=rows)
+        if rounder.least <= nbytes:
+            theirs = lost(in_bytes(other, nbytes, rows=rows))
+            # Networks prefer some random rows to those that span most, by chance.
+            slack = 0.25 if other is random else 0.05
+            assert ours <= theirs + slack * (1 + theirs)
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.3, 0.6, 0.9, 0.99])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_share_is_kept_in_the_fewest_bytes(keep: float, seed: int) -> None:
+    data = vectors((5, 6), seed=seed, noise=0.1)
+    lost = criterion(data)
+    small = slim(data, keep=keep)
+    assert 1.0 - lost(small) >= keep - 1e-12
+    # No direction or rows that were tried keep it at a step that takes much less.
+    for candidate in candidates(data, "auto"):
+        rounder = candidate.rounder
+        fewer = int(0.8 * small.nbytes)
+        if rounder.least <= fewer:
+            kept = 1.0 - lost(candidate.rounded(rounder, rounder.step(fewer)))
+            assert kept < keep + 0.05 or keep == 0.0  # far off, more bytes may lose more
+    assert f"{100 * (1 - lost(small)):.1f} % kept" in str(small)
+
+
+def test_a_share_that_nothing_keeps() -> None:
+    data = vectors()
+    with pytest.raises(InvalidValueError, match=r"^keep: found 0\.99, expected at most 0\.\d+,"):
+        slim(data, k=5, keep=0.99)
+    with pytest.raises(InvalidValueError, match=r"^keep: found 0\.0, expected more of it"):
+        slim(data, k=1, start="components", keep=0.0)
+    with pytest.raises(InvalidValueError, match=r"^keep: found") as error:
+        slim(data, keep=1 - 1e-12)
+    most = float(str(error.value).split("at most ")[1].split(",")[0])
+    assert 1 - criterion(data)(slim(data, keep=most)) >= most
+
+
+def test_the_least_budget_is_named_and_enough() -> None:
+    data = vectors((3, 4))
+    for options in ({}, {"k": 2}, {"start": "rows"}, {"k": 2, "start": "components"}):
+        with pytest.raises(InvalidValueError, match=r"^nbytes: found 1, expected") as error:
+            slim(data, nbytes=1, **options)
+        least = int(str(error.value).split("at least ")[1])
+        assert slim(data, nbytes=least, **options).nbytes <= least
+        with pytest.raises(InvalidValueError, match=f"at least {least}"):
+            slim(data, nbytes=least - 1, **options)
+    with pytest.raises(InvalidValueError, match=r"^bits: found 0.001, which is 0 bytes") as error:
+        slim(data, k=2, bits=0.001)
+    least_bits = float(str(error.value).split("at least ")[1].split(",")[0])
+    assert slim(data, k=2, bits=least_bits).codes is not None
+
+
+def test_kinds_and_numbers_can_be_asked_for() -> None:
+    data = vectors((5, 6))
+    for k, start, rows in ((2, "rows", True), (3, "components", False)):
+        for options in ({"nbytes": 150}, {"bits": 6}):
+            small = slim(data, k=k, start=start, **options)
+            assert small.codes is not None
+            assert small.codes.rows == rows
+            assert small.components == (k, k)
+            assert small.samples == ((k, k) if rows else (5, 6))
+    # Bits alone keep all; they know no bytes to weigh directions against rows in.
+    assert slim(data, bits=6).components == data.components
+    assert slim(data, bits=6).codes == data.quantize(6).codes
+    assert slim(data, bits=6, start="rows").samples == (5, 6)
+    assert slim(data, k=2, bits=32).codes is None
+    auto = slim(data, k=2, nbytes=100)
+    assert "2 rows of each class" in str(auto) or "2 directions of each class" in str(auto)
+    assert "in 100 bytes would keep" in str(auto)
+    assert str(slim(data, k=2, nbytes=100, start="rows")) == repr(
+        slim(data, k=2, nbytes=100, start="rows")
+    )
+    one = str(slim(data, nbytes=90, start="rows"))
+    assert ("1 row of" in one) or ("rows of" in one)
+    assert "would keep" not in one
+
+
+@pytest.mark.parametrize("options", [{"bits": 8}, {"nbytes": 300}, {"keep": 0.1}])
+def test_classes_that_hold_fewer_are_told(options: dict[str, Any]) -> None:
+    data = vectors((2, 5))
+    with pytest.warns(SlimdcWarning, match="k: 1 of 2 classes hold fewer than 4"):
+        slim(data, k=4, **options)
+    for start in ("components", "rows"):
+        with pytest.raises(InvalidValueError, match=r"^k: found 6, expected 1 to 5"):
+            slim(data, k=6, start=start, **options)
+
+
+def test_numbers_that_are_tried() -> None:
+    data = vectors((12, 3), d=20)
+    found = [(c.kind, c.k) for c in candidates(data, "auto")]
+    numbers = (1, 2, 3, 5, 7, 10, 12)
+    assert found == [(kind, k) for kind in ("components", "rows") for k in numbers]
+    assert [c.k for c in candidates(data, "rows", 4)] == [4]
+    assert choose_by_share(0.5, candidates(data, "rows", 12), criterion(data)).candidate.k == 12
+
+
+# What cannot be asked
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "nothing": ({}, "k: found None"),
+    "no bits": ({"bits": 0}, "bits"),
+    "negative bits": ({"bits": -1}, "bits"),
+    "bits of nan": ({"bits": float("nan")}, "bits"),
+    "true bits": ({"bits": True}, "bits"),
+    "bits in words": ({"bits": "4"}, "bits"),
+    "17 bits": ({"bits": 17}, "bits"),
+    "no bytes": ({"nbytes": 0}, "nbytes"),
+    "half bytes": ({"nbytes": 1.5}, "nbytes"),
+    "true bytes": ({"nbytes": True}, "nbytes"),
+    "everything": ({"keep": 1.0}, "keep"),
+    "less than nothing": ({"keep": -0.1}, "keep"),
+    "a share of nan": ({"keep": float("nan")}, "keep"),
+    "no components": ({"k": 0, "bits": 4}, "k"),
+    "true components": ({"k": True, "nbytes": 400}, "k"),
+    "bits and bytes": ({"bits": 4, "nbytes": 400}, "bits, nbytes: found 2 of them"),
+    "all three": ({"bits": 4, "nbytes": 400, "keep": 0.5}, "bits, nbytes, keep: found 3 of them"),
+    "rows of floats": ({"k": 2, "start": "rows"}, "start"),
+    "rows of 32 bits": ({"k": 2, "bits": 32, "start": "rows"}, "start"),
+    "another start": ({"nbytes": 400, "start": "columns"}, "start"),
+    "a start of another type": ({"nbytes": 400, "start": 1}, "start"),
+    "matched samples": ({"nbytes": 400, "samples": "match"}, "samples"),
+    "a method without k": ({"nbytes": 400, "method": "dm"}, "k: found None"),
+    "a method with a share": ({"keep": 0.5, "k": 2, "method": "dm"}, "keep"),
+    "a method with rows": ({"bits": 8, "k": 2, "method": "dm", "start": "rows"}, "start"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_cannot_be_asked(name: str) -> None:
+    options, match = WRONG[name]
+    with pytest.raises((InvalidTypeError, InvalidValueError), match=f"^{match}"):
+        slim(vectors(), **options)
+
+
+def test_budgets_are_checked_and_plain() -> None:
+    budget = Budget(np.int64(2), np.float32(4))
+    assert (type(budget.k), type(budget.bits)) == (int, float)
+    coded = [Budget(2), Budget(bits=32), Budget(bits=16), Budget(nbytes=9), Budget(keep=0)]
+    assert [each.coded for each in coded] == [False, False, True, True, True]
+
+
+@pytest.mark.parametrize("method", ["random", "truncate", "dm"])
+def test_other_methods_take_bits(method: str) -> None:
+    data = vectors((5, 6))
+    options: dict[str, Any] = {"steps": 3, "width": 8} if method == "dm" else {}
+    small = slimdc.slim(data, 2, bits=8, method=method, backend="numpy", **options)
+    assert small.codes is not None
+    assert 8 * small.nbytes <= 8 * small.numbers
+    assert small.samples == ((5, 6) if method == "truncate" else (2, 2))
+    assert np.isfinite(small.arrays()[0]).all()
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-30, 1e30, 1e-150, 1e150])
+def test_any_units(scale: float) -> None:
+    data = vectors((4, 4))
+    u, s, vx, vy = data.host_factors()
+    small = slim(data.with_factors(u, s, scale * vx, vy), nbytes=150)
+    assert small.nbytes <= 150
+    assert np.isfinite(small.arrays()[0]).all()
+    with np.errstate(all="raise"):
+        assert slim(data.with_factors(u, s, scale * vx, vy), nbytes=150).codes == small.codes
