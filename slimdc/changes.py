@@ -76,10 +76,9 @@ def nearest_rotation(kept: Components, after: Components) -> Components:
 def nearest_basis(kept: Components, after: Components) -> Components:
     """Components with the least-norm solution of `after`, as near to `kept` as they come.
 
-    W = V_x†V_y is the same for G V with any invertible G. Each row of the result is the one nearest
-    to that of `kept` in the span of the rows of [V_x', αV_y'], rows of V divided by the length of
-    those of V_x, where α gives both blocks of `kept` equal energy. If the rows of V_x of the result
-    are independent, then G is invertible.
+    W = V_x†V_y is the same for G V with any invertible G. With G = V_x V_x'† each row of G V_x' is
+    the point nearest to that of V_x in the span of the rows of V_x', and where labels alone were
+    changed, it is V_x itself. If the rows of G V_x' are independent, G is invertible.
 
     Parameters
     ----------
@@ -107,13 +106,11 @@ def nearest_basis(kept: Components, after: Components) -> Components:
     [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
     """
     xp = _matching_pair(kept, after)
-    d = kept.vx.shape[1]
-    length = _linalg.nonzero(xp, _linalg.lengths(xp, kept.vx))
-    aim, weight = _side_by_side(xp, kept.vx / length, kept.vy / length)
-    span = xp.concat([after.vx, weight * after.vy], axis=1)
-    span = span / _linalg.nonzero(xp, _linalg.lengths(xp, span))
-    found = length * _linalg.projected(xp, aim.mT, span).mT
-    return Components(kept.s, found[:, :d], found[:, d:] / weight)
+    length = _linalg.nonzero(xp, _linalg.lengths(xp, after.vx))
+    rows = after.vx / length
+    solution, _ = _linalg.solve(xp, rows, after.vy / length)
+    found = _linalg.projected(xp, kept.vx.mT, rows).mT
+    return Components(kept.s, found, xp.matmul(kept.vx, solution))
 
 
 def first_order_change(

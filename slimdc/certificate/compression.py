@@ -78,10 +78,15 @@ def as_compression(before: Sequence[OneClass], after: Sequence[OneClass]) -> Com
     if [one.label for one in before] != [one.label for one in after]:
         return None
     pairs = list(zip(before, after, strict=True))
-    if all(len(old.u) == len(new.u) and len(new.part.s) <= len(old.part.s) for old, new in pairs):
+    samples = [(len(old.u), len(new.u)) for old, new in pairs]
+    components = [(len(old.part.s), len(new.part.s)) for old, new in pairs]
+    as_many = all(n == left for n, left in samples)
+    if as_many and all(b >= k for b, k in components):
         kind: Kind = "truncation"
         split = [_split(old.part, _largest(old.part, len(new.part.s))) for old, new in pairs]
-    elif all(len(new.part.s) == len(new.u) <= len(old.u) for old, new in pairs):
+    elif not as_many and all(
+        n >= left == k for (n, left), (_, k) in zip(samples, components, strict=True)
+    ):
         kind = "rows"
         split = [_split(samples_of(old), _nearest(old, new)) for old, new in pairs]
     else:
