@@ -359,15 +359,33 @@ def test_equality_where_samples_turn_away(space: Space) -> None:
     """One component, lengthened by what is orthogonal to it, its label such that W fits."""
     kept = Components(np.ones(1), np.asarray([[3.0, 0, 0]]), np.asarray([[6.0]]))
     # E_y = E_x W: nothing is left but E_xᵀ Z, of which the new row takes its share.
-    for turn in (1e-3, 1e-2):
+    for turn in (1e-2, 1.0):
         changed = kept._replace(vx=np.asarray([[3.0, 3 * turn, 0]]))
         parts = [into(space, p, "float32") for p in (kept, changed)]
         exact = float(changes.infinity_order_change(*parts))
         bound = float(changes.infinity_order_change_bound(*parts))
-        # W = 2 e_1 turns by the angle: 2 tan α against 2 sin α.
-        assert exact == pytest.approx(2 * np.sin(np.arctan(turn)), rel=1e-4)
-        assert bound == pytest.approx(2 * turn, rel=1e-4)
-        assert 0 < bound - exact < 2 * turn**3 or bound == pytest.approx(exact, rel=1e-6)
+        # W = 2 e_1 turns by the angle α, and its length stays 2 cos α.
+        angle = np.arctan(turn)
+        assert exact == pytest.approx(2 * np.sin(angle), rel=1e-5)
+        assert bound == pytest.approx(2 * np.tan(angle), rel=1e-5)
+
+
+def test_equality_of_orthonormal_rows_and_labels_of_any_change(space: Space) -> None:
+    rng = np.random.default_rng(0)
+    vx, whole = orthonormal_rows(rng, 3, 7), rng.normal(size=(7, 2))
+    vy, moved = vx @ whole, rng.normal(size=(3, 2))
+    parts = [
+        into(space, Components(np.ones(3), vx, labels), "float32") for labels in (vy, vy + moved)
+    ]
+    removed = np.linalg.norm(whole - vx.T @ vy)
+    exact = float(changes.infinity_order_change(*parts))
+    assert exact == pytest.approx(np.linalg.norm(moved), rel=1e-5)
+    assert float(changes.infinity_order_change_bound(*parts)) == pytest.approx(exact, rel=1e-5)
+    found = changes.infinity_order_change_bound(
+        *parts, space.array(whole, "float32"), removed=float(removed)
+    )
+    distance = np.linalg.norm(whole - vx.T @ (vy + moved))
+    assert float(found) == pytest.approx(distance, rel=1e-5)
 
 
 def test_equality_of_what_is_removed_and_what_turns(space: Space) -> None:
