@@ -66,7 +66,7 @@ def nearest_rotation(kept: Components, after: Components) -> Components:
     >>> nearest_rotation(kept, after).vx.round(6).tolist()
     [[3.0, 0.0, 0.0], [0.0, 2.0, 0.0]]
     """
-    xp = _matching_pair(kept, after)
+    xp = _matching({"kept": kept, "after": after})
     aim, weight = _side_by_side(xp, kept.s[:, None] * kept.vx, kept.s[:, None] * kept.vy)
     x, y = after.s[:, None] * after.vx, after.s[:, None] * after.vy
     rotation = _linalg.polar(xp, xp.matmul(aim, xp.concat([x, weight * y], axis=1).mT))
@@ -105,7 +105,7 @@ def nearest_basis(kept: Components, after: Components) -> Components:
     >>> nearest_basis(kept, after).vx.round(6).tolist()
     [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
     """
-    xp = _matching_pair(kept, after)
+    xp = _matching({"kept": kept, "after": after})
     length = _linalg.nonzero(xp, _linalg.lengths(xp, after.vx))
     rows = after.vx / length
     solution, _ = _linalg.solve(xp, rows, after.vy / length)
@@ -251,7 +251,7 @@ def compression_distance(kept: Components, solution: Array, *, norm: Norm = "fro
     4.0
     """
     one_of("norm", norm, _linalg.NORMS)
-    xp = _matching_pair(kept, kept, solution)
+    xp = _matching({"kept": kept}, solution=solution)
     _no_more_than_dimensions(kept)
     rows = kept.vx / _linalg.nonzero(xp, _linalg.lengths(xp, kept.vx))
     return _linalg.norm(xp, solution - _linalg.projected(xp, solution, rows), norm)
@@ -347,8 +347,8 @@ def infinity_order_change_bound(
     5.0
     """
     one_of("norm", norm, _linalg.NORMS)
-    heads = () if solution is None else (solution,)
-    xp, parts = _solved(kept, changed, *heads)
+    heads = {} if solution is None else {"solution": solution}
+    xp, parts = _solved(kept, changed, **heads)
     removed = scalar("removed", removed, kept.vx)
     missed = parts.missed_by(xp, parts.solution if solution is None else solution)
     missing = _linalg.norm(xp, missed, norm)
@@ -373,7 +373,7 @@ class _Stepped(NamedTuple):
 
 
 def _stepped(kept: Components, changed: Components, w: Array) -> tuple[Any, _Stepped]:
-    xp = _matching_pair(kept, changed, w)
+    xp = _matching({"kept": kept, "changed": changed}, w=w)
     (x, y), (x_after, y_after) = (
         (part.s[:, None] * part.vx, part.s[:, None] * part.vy) for part in (kept, changed)
     )
@@ -396,8 +396,8 @@ class _Solved(NamedTuple):
         return self.moved[1] - xp.matmul(self.moved[0], solution)
 
 
-def _solved(kept: Components, changed: Components, *w: Array) -> tuple[Any, _Solved]:
-    xp = _matching_pair(kept, changed, *w)
+def _solved(kept: Components, changed: Components, **heads: Array) -> tuple[Any, _Solved]:
+    xp = _matching({"kept": kept, "changed": changed}, **heads)
     _no_more_than_dimensions(kept)
     length = _linalg.nonzero(xp, _linalg.lengths(xp, kept.vx))
     rows, labels = kept.vx / length, kept.vy / length
@@ -415,15 +415,15 @@ def _side_by_side(xp: Any, x: Array, y: Array) -> tuple[Array, Array]:
     return xp.concat([x, weight * y], axis=1), weight
 
 
-def _matching_pair(kept: Components, changed: Components, *w: Array) -> Any:
+def _matching(parts: dict[str, Components], **heads: Array) -> Any:
+    """Check that as many components, and parameters, match; give their namespace."""
     operands: dict[str, tuple[Array, str]] = {}
-    for name, part in (("kept", kept), ("changed", changed)):
+    for name, part in parts.items():
         if getattr(part, "_fields", None) != Components._fields:
             raise InvalidTypeError(name, type(part).__name__, "Components")
         for of, array, axes in zip(part._fields, part, ("K", "Kd", "Kc"), strict=True):
             operands[f"{name}.{of}"] = (array, axes)
-    for head in w:
-        operands["w"] = (head, "dc")
+    operands |= {name: (head, "dc") for name, head in heads.items()}
     matching(operands)
     return shared_namespace(*(array for array, _ in operands.values()))
 

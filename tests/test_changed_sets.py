@@ -448,20 +448,30 @@ def test_rounding_without_digits_is_undecided() -> None:
 
 
 def test_what_rounding_may_have_added_is_allowed_for_and_no_more() -> None:
-    report = draw(1, "truncation", "float64", 6).report
+    drawn = draw(1, "truncation", "float64", 6)
+    report = drawn.report
     last = report.bounds[-1]
-    sizes = (last.trivial, last.value)
-    assert 0 < last.allowance < 1e-9 * max(sizes)
+    assert 0 < last.allowance < 1e-9 * max(last.trivial, last.value)
     grown = dataclasses.replace(last, value=last.bound * (1 + last.tolerance) + last.allowance / 2)
     assert grown.holds
     assert not dataclasses.replace(grown, value=grown.value + last.allowance).holds
-    first = report.bounds[0]
-    plain = _tolerance.rounding(*classes_sizes(draw(1, "truncation", "float64", 6).before), eps=EPS)
-    assert 0 < first.allowance <= plain * 4 * first.trivial * 1e3
-
-
-def classes_sizes(data: SlimmableDataset) -> tuple[int, int, int]:
-    return sum(data.components), data.shape[0], data.label_entries
+    # After a step it is a part of what cancels in the gradients of both sets.
+    data, w = drawn.before, np.linalg.norm(drawn.w)
+    sizes = sum(data.components), data.shape[0], data.label_entries
+    terms = [
+        np.linalg.norm(x) * (np.linalg.norm(x) * w + np.linalg.norm(y))
+        for x, y in (stacked(samples(side)) for side in (data, drawn.after))
+    ]
+    expected = _tolerance.rounding(*sizes, eps=EPS) * drawn.eta * sum(terms)
+    assert report.bounds[0].allowance == pytest.approx(expected)
+    # At infinity order of both solutions, over the smallest singular value that was found.
+    ends = [
+        np.linalg.norm(np.linalg.pinv(x) @ y)
+        for x, y in (stacked(samples(side)) for side in (data, drawn.after))
+    ]
+    smallest = min(condition.value for condition in last.conditions)
+    expected = _tolerance.rounding(*sizes, eps=EPS) / smallest * sum(ends)
+    assert last.allowance == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_verdict_comes_first_in_plain_words() -> None:

@@ -389,7 +389,7 @@ def test_equality_of_orthonormal_rows_and_labels_of_any_change(space: Space) -> 
 
 
 def test_equality_of_what_is_removed_and_what_turns(space: Space) -> None:
-    """The part that turns is along the removed one, and the new row does not reach it."""
+    """What labels add lies at right angles to what is removed."""
     whole = space.array(np.asarray([[2.0], [4.0]]), "float32")
     kept = Components(np.ones(1), np.asarray([[1.0, 0]]), np.asarray([[2.0]]))
     changed = kept._replace(vy=np.asarray([[5.0]]))
@@ -451,8 +451,12 @@ def test_shapes_and_dtypes_that_do_not_match_are_refused(space: Space) -> None:
         changes.infinity_order_change(part, fewer)
     with pytest.raises(InvalidValueError, match="w: found"):
         changes.first_order_change(part, part, space.array(np.ones((2, 1)), "float32"))
-    with pytest.raises(InvalidTypeError, match="changed: found tuple, expected Components"):
+    with pytest.raises(InvalidTypeError, match="after: found tuple, expected Components"):
         changes.nearest_basis(part, tuple(part))  # type: ignore[arg-type]
+    with pytest.raises(InvalidValueError, match="solution: found"):
+        changes.compression_distance(part, space.array(np.ones((2, 1)), "float32"))
+    with pytest.raises(InvalidValueError, match="solution: found"):
+        changes.infinity_order_change_bound(part, part, space.array(np.ones((3, 2)), "float32"))
     with pytest.raises(InvalidValueError, match="norm: found"):
         changes.compression_distance(part, w, norm="nuclear")  # type: ignore[arg-type]
     with pytest.raises(InvalidValueError, match="removed: found"):
