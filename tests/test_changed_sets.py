@@ -380,6 +380,34 @@ def test_a_change_to_what_was_not_there_has_no_bound() -> None:
     assert "no bound of it applies" in report.verdict
 
 
+@pytest.mark.parametrize("emptied", [False, True])
+def test_components_that_vanished_are_left_out(emptied: bool) -> None:
+    rng = np.random.default_rng(0)
+    whole = [
+        (np.eye(3), np.asarray([3.0, 2.0, 1.0]), rng.normal(size=(3, 9)), rng.normal(size=(3, 2)))
+        for _ in range(2)
+    ]
+    before, k = as_set(whole), (2, 0 if emptied else 1)
+    held = [rounded(u[:, :2], s[:2], vx[:2], vy[:2], 5) for u, s, vx, vy in whole]
+    zeroed = [(u, s * (np.arange(2) < n), x, y) for (u, s, x, y), n in zip(held, k, strict=True)]
+    report = certify(before, as_set(zeroed))
+    assert report.components == (6, sum(k))
+    assert report.full_rank
+    assert report.holds
+    assert [b.bound is None for b in report.bounds] == [False] * 4
+    rows = [stacked(samples(side)) for side in (before, as_set(zeroed))]
+    ends = [np.linalg.pinv(x, rcond=1e-9) @ y for x, y in rows]
+    assert report.infinity_order.frobenius == pytest.approx(np.linalg.norm(ends[0] - ends[1]))
+    if not emptied:  # it is the set that does not hold them
+        plain = [tuple(a[..., :n] if i < 2 else a[:n] for i, a in enumerate(one))
+                 for one, n in zip(zeroed, k, strict=True)]  # fmt: skip
+        assert certify(before, as_set(plain)) == report
+    nothing = certify(before, as_set([(u, 0 * s, x, y) for u, s, x, y in held]))
+    assert nothing.components == (6, 4)
+    assert nothing.infinity_order.relative == pytest.approx(1)
+    assert "no bound of it applies" in nothing.verdict
+
+
 def test_dependent_samples_have_no_bound() -> None:
     """Three samples of a class of two components: they depend on each other."""
     rng = np.random.default_rng(0)

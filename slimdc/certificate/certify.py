@@ -11,7 +11,7 @@ from slimdc._array import as_array, to_numpy
 from slimdc._checks import non_negative
 from slimdc._inputs import Openable, open_set
 from slimdc.certificate.changed import Sides, Solutions, of_solution, of_step
-from slimdc.certificate.compression import as_compression
+from slimdc.certificate.compression import as_compression, without_vanished
 from slimdc.certificate.distances import norms, projection, solution, step_distance, taken_step
 from slimdc.certificate.proposition import Setting, bounds_of, rank_conditions
 from slimdc.certificate.report import Bound, Certificate, Condition, Distance
@@ -74,10 +74,12 @@ def certify(before: Openable, after: Openable, w: Any = None, eta: float = 1.0) 
     before, after = open_set(before, "before"), open_set(after, "after")
     _check_one_space(before, after)
     old_classes, new_classes = classes_of(before), classes_of(after)
-    old, new = (stacked([one.part for one in side]) for side in (old_classes, new_classes))
-    step = Step(_head(w, old), non_negative("eta", eta))
     eps = max(_eps(before), _eps(after))
     truncation = as_truncation(old_classes, new_classes)
+    if truncation is None:
+        new_classes = without_vanished(new_classes)
+    old, new = (stacked([one.part for one in side]) for side in (old_classes, new_classes))
+    step = Step(_head(w, old), non_negative("eta", eta))
     compression = None if truncation else as_compression(old_classes, new_classes)
 
     kept_ratio: float | None = None

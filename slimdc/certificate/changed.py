@@ -225,7 +225,7 @@ def _by_class(
     kept, after = unit.split(sum(len(part.s) for part in compression.kept))
     sizes = [len(part.s) for part in compression.kept]
     pairs = zip(_of_classes(kept, sizes), _of_classes(after, sizes), strict=True)
-    return kept, stacked([gauge(old, new) for old, new in pairs])
+    return kept, stacked([gauge(old, new) if len(new.s) else new for old, new in pairs])
 
 
 def _of_classes(part: Components, sizes: Sequence[int]) -> list[Components]:

@@ -16,7 +16,7 @@ from slimdc._array import HostArray
 from slimdc.certificate.truncation import OneClass, stacked
 from slimdc.regression import Components
 
-__all__ = ["Compression", "Kind", "as_compression", "samples_of"]
+__all__ = ["Compression", "Kind", "as_compression", "samples_of", "without_vanished"]
 
 Kind: TypeAlias = Literal["truncation", "rows"]
 
@@ -116,6 +116,36 @@ def samples_of(one: OneClass) -> Components:
     """
     weighted = one.u * one.part.s
     return Components(np.ones(len(one.u)), weighted @ one.part.vx, weighted @ one.part.vy)
+
+
+def without_vanished(classes: Sequence[OneClass]) -> list[OneClass]:
+    """Leave out components whose significance is 0: no sample has a share of them.
+
+    A set in few bits may hold them, where no bits were spent on a component.
+
+    Parameters
+    ----------
+    classes : sequence of OneClass
+        Of a set.
+
+    Returns
+    -------
+    list of OneClass
+        As they are if nothing else is held.
+
+    Examples
+    --------
+    >>> part = Components(np.asarray([1.0, 0.0]), np.eye(2), np.ones((2, 1)))
+    >>> [one.part.s.tolist() for one in without_vanished([OneClass(0, np.eye(2), part)])]
+    [[1.0]]
+    """
+    held = [one.part.s != 0 for one in classes]
+    if not any(mask.any() for mask in held):
+        return list(classes)
+    return [
+        OneClass(one.label, one.u[:, mask], Components(*(a[mask] for a in one.part)))
+        for one, mask in zip(classes, held, strict=True)
+    ]
 
 
 def _largest(part: Components, k: int) -> HostArray:

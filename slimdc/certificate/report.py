@@ -178,7 +178,8 @@ class Certificate:
         Whether the components before are linearly independent and no significance vanishes, as
         far as the precision of the factors can tell.
     components : tuple of int
-        Components of all classes together, before and after.
+        Components of all classes together, before and after; there without those whose significance
+        vanishes, unless it is a truncation.
     eta : float
         Rate of the first-order step.
     first_order, infinity_order : Distance
