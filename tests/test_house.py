@@ -37,6 +37,7 @@ PUBLIC = {
         infinity_order_bound infinity_order_distance kept_ratio
     """,
     "slimdc.budgets": """
+        Budget Candidate Choice Criterion Start
     """,
     "slimdc.certificate": """
         Bound Certificate Condition Distance certify
