@@ -176,7 +176,7 @@ def read_prefix(source: Source, start: Start, wanted: Wanted) -> Prefix:
     Warns
     -----
     SlimdcWarning
-        The file is cut, the source remarks something, or some classes hold fewer components.
+        The file is cut, it came whole though a part was wanted, or some classes hold fewer components.
     """
     header = start.header
     k = header.count if wanted.k is None else max(components_after(wanted.k, header.held))
@@ -190,7 +190,9 @@ def read_prefix(source: Source, start: Start, wanted: Wanted) -> Prefix:
     have = start.more[:end]
     data = have + source.read(start.length + len(have), start.length + end)
     whole = int(np.searchsorted(header.ends, len(data), side="right"))
-    remarks = list(source.remarks)
+    remarks = []
+    if source.whole is not None and source.whole > max(source.first, start.length + end):
+        remarks.append(f"the server gives no parts of files: all {source.whole:,} bytes were read")
     if whole < k:
         problem = f"a file that is cut: {whole} of {k} components are whole"
         if wanted.strict or whole == 0:

@@ -60,16 +60,17 @@ class HttpSource:
     """
 
     first = _FIRST
+    whole: int | None = None
 
     def __init__(self, url: str) -> None:
-        self.name, self.remarks = url, list[str]()
-        self._whole: bytes | None = None
+        self.name = url
+        self._answer: bytes | None = None
         self._size: int | None = None
 
     def read(self, start: int, stop: int | None = None) -> bytes:
         """Ask for a part."""
-        if self._whole is not None:
-            return self._whole[start:stop]
+        if self._answer is not None:
+            return self._answer[start:stop]
         if self._size is not None:
             stop = self._size if stop is None else min(stop, self._size)
         if stop is not None and stop <= start:
@@ -79,11 +80,9 @@ class HttpSource:
         request = urllib.request.Request(self.name, headers=headers)  # noqa: S310
         with self._answered(request) as answer:
             if answer.status != 206:
-                self._whole = _taken(answer, None)
-                if stop is not None and len(self._whole) > stop:
-                    read = f"all {len(self._whole):,} bytes were read"
-                    self.remarks.append(f"the server gives no parts of files: {read}")
-                return self._whole[start:stop]
+                self._answer = _taken(answer, None)
+                self.whole = len(self._answer)
+                return self._answer[start:stop]
             said = answer.headers.get("Content-Range", "")
             found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", said.strip())
             if found is None or int(found[1]) != start:
@@ -94,8 +93,8 @@ class HttpSource:
 
     def holds(self, size: int) -> bool | None:
         """Compare with what the server said."""
-        if self._whole is not None:
-            return len(self._whole) == size
+        if self._answer is not None:
+            return len(self._answer) == size
         return None if self._size is None else self._size == size
 
     @contextlib.contextmanager
@@ -123,6 +122,7 @@ class FsspecSource:
     """
 
     first = _FIRST
+    whole = None
 
     def __init__(self, url: str) -> None:
         try:
@@ -131,7 +131,7 @@ class FsspecSource:
             raise MissingLibraryError(
                 "path", "no fsspec", "it installed: pip install 'slimdc[remote]'"
             ) from error
-        self.name, self.remarks = url, list[str]()
+        self.name = url
         try:
             self._files, self._path = url_to_fs(url)
         except ImportError as error:

@@ -26,13 +26,13 @@ class Source(Protocol):
         What messages call it.
     first : int
         Bytes that the first look takes: 8 where looks cost nothing.
-    remarks : list of str
-        What the reader should be warned of.
+    whole : int or None
+        Bytes of the file where it came whole though a part was asked for.
     """
 
     name: str
     first: int
-    remarks: list[str]
+    whole: int | None
 
     def read(self, start: int, stop: int | None = None) -> bytes:
         """Read from a place to another, or to the end; less where there is no more."""
@@ -60,9 +60,10 @@ class MemorySource:
     """
 
     first = 8
+    whole = None
 
     def __init__(self, name: str, payload: bytes | bytearray | memoryview) -> None:
-        self.name, self.remarks = name, list[str]()
+        self.name = name
         self._payload = memoryview(payload).cast("B")
 
     def read(self, start: int, stop: int | None = None) -> bytes:
@@ -86,9 +87,10 @@ class LocalSource:
     """
 
     first = 8
+    whole = None
 
     def __init__(self, name: str, file: BinaryIO) -> None:
-        self.name, self.remarks = name, list[str]()
+        self.name = name
         self._file, self._size = file, os.fstat(file.fileno()).st_size
 
     def read(self, start: int, stop: int | None = None) -> bytes:
