@@ -74,13 +74,14 @@ def truncate_file(
 
     Examples
     --------
-    >>> import numpy as np, tempfile, pathlib
-    >>> data = SlimmableDataset.from_arrays(np.eye(4), [0, 1, 0, 1])
+    >>> import numpy as np, slimdc, tempfile, pathlib
+    >>> data = slimdc.SlimmableDataset.from_arrays(np.eye(4), [0, 1, 0, 1])
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder) / "set.safetensors"
-    ...     save(data, path)
-    ...     truncate_file(path, path, k=1).components, load(path).components
-    (1, (1, 1))
+    ...     slimdc.save(data, path)
+    ...     done = truncate_file(path, path, k=1)
+    ...     done.components_before, done.components, slimdc.load(path).components
+    (2, 1, (1, 1))
     """
     if k is None and nbytes is None:
         raise InvalidValueError("k, nbytes", "neither", "one of them")

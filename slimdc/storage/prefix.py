@@ -176,7 +176,8 @@ def read_prefix(source: Source, start: Start, wanted: Wanted) -> Prefix:
     Warns
     -----
     SlimdcWarning
-        The file is cut, it came whole though a part was wanted, or some classes hold fewer components.
+        The file is cut, it came whole though a part was wanted, or some classes hold fewer
+        components.
     """
     header = start.header
     k = header.count if wanted.k is None else max(components_after(wanted.k, header.held))

@@ -122,7 +122,7 @@ class FsspecSource:
     """
 
     first = _FIRST
-    whole = None
+    whole: int | None = None
 
     def __init__(self, url: str) -> None:
         try:

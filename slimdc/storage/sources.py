@@ -60,7 +60,7 @@ class MemorySource:
     """
 
     first = 8
-    whole = None
+    whole: int | None = None
 
     def __init__(self, name: str, payload: bytes | bytearray | memoryview) -> None:
         self.name = name
@@ -87,7 +87,7 @@ class LocalSource:
     """
 
     first = 8
-    whole = None
+    whole: int | None = None
 
     def __init__(self, name: str, file: BinaryIO) -> None:
         self.name = name
