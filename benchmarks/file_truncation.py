@@ -50,7 +50,7 @@ def coded_file(classes: int, components: int, values: int, path: Path) -> int:
     said = Said(shape, layout, space, "float32", label, classes, held, codes=codes.truncated(0))
     sizes = tuple(map(len, codes.components))
     header = Header("U8", said, said.text(), held, None, None, sizes)
-    write_whole(path, content._sealed(header, codes.components))
+    write_whole(path, content.sealed(header, codes.components))
     return path.stat().st_size
 
 

@@ -112,7 +112,7 @@ QUICK: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "read": (datasets.read, {"data": "no such folder", "root": None}),
     "certify": (slimdc.certify, {"before": DATA, "after": DATA.truncate(1), "w": None, "eta": 1}),
     "load": (slimdc.load, {"path": "no such file", "like": None} | PART),
-    "loads": (slimdc.loads, {"payload": slimdc.dumps(DATA), "like": None} | PART),
+    "loads": (slimdc.loads, {"payload": slimdc.dumps(DATA)} | PART),
     "dumps": (slimdc.dumps, {"data": DATA}),
     "truncate_file": (
         slimdc.storage.truncate_file,

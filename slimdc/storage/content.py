@@ -16,7 +16,7 @@ from slimdc.storage.header import Header, digest_of
 from slimdc.storage.prefix import Prefix, Wanted
 from slimdc.storage.said import Said
 
-__all__ = ["Content", "content_of", "dumped", "fitting", "in_framework_of", "truncated"]
+__all__ = ["Content", "content_of", "dumped", "fitting", "in_framework_of", "sealed", "truncated"]
 
 
 class Content(NamedTuple):
@@ -115,13 +115,13 @@ def dumped(data: SlimmableDataset) -> bytes:
     if codes is not None:
         sizes = tuple(map(len, codes.components))
         header = Header("U8", said, said.text(), held, None, order, sizes)
-        return _sealed(header, codes.components)
+        return sealed(header, codes.components)
     dtype = "F64" if data.factor_dtype == "float64" else "F32"
     factors = data.host_factors()
     places = places_of(factors.s, held)
     header = Header(dtype, said, said.text(), held, places, None, ())
     header = replace(header, sizes=sizes_of(said, held, apart=header.apart))
-    return _sealed(header, [x.data.cast("B") for x in packed(factors, header)])
+    return sealed(header, [x.data.cast("B") for x in packed(factors, header)])
 
 
 def fitting(header: Header, wanted: Wanted) -> int:
@@ -174,11 +174,24 @@ def truncated(name: str, prefix: Prefix) -> bytes:
         return dumped(content_of(name, prefix, original=False).made(None))
     view = memoryview(prefix.data)
     parts = [view[ends[j] : ends[j + 1]] for j in range(prefix.k)]
-    return _sealed(header.truncated(prefix.k), parts)
+    return sealed(header.truncated(prefix.k), parts)
 
 
-def _sealed(header: Header, components: Sequence[bytes | memoryview]) -> bytes:
-    """Join a header and its components, with digests where it lacks them."""
+def sealed(header: Header, components: Sequence[bytes | memoryview]) -> bytes:
+    """Join a header and its components, with digests where it lacks them.
+
+    Parameters
+    ----------
+    header : Header
+        What it says of them.
+    components : sequence of bytes
+        The components.
+
+    Returns
+    -------
+    bytes
+        A file.
+    """
     if not header.digests:
         digests = (digest_of(header.head(j), part) for j, part in enumerate(components))
         header = replace(header, digests=tuple(digests))
