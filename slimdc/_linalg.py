@@ -16,9 +16,12 @@ __all__ = [
     "Elimination",
     "Norm",
     "eliminate",
+    "hypotenuse",
     "lengths",
     "nonzero",
     "norm",
+    "polar",
+    "projected",
     "singular_values",
     "solve",
 ]
@@ -63,6 +66,29 @@ def lengths(xp: Any, x: Array) -> Array:
     """Euclidean length of each row, as a column."""
     scale = xp.max(xp.abs(x), axis=1, keepdims=True)
     return scale * xp.linalg.vector_norm(x / nonzero(xp, scale), axis=1, keepdims=True)
+
+
+def hypotenuse(xp: Any, a: Array, b: Array) -> Array:
+    """√(a² + b²) of two numbers of at least 0, whose squares may leave the range of the dtype."""
+    larger = xp.where(a > b, a, b)
+    infinite = xp.isinf(larger)
+    scale = nonzero(xp, xp.where(infinite, xp.ones_like(larger), larger))
+    a, b = a / scale, b / scale
+    return xp.where(infinite, larger, scale * xp.sqrt(a * a + b * b))
+
+
+def polar(xp: Any, x: Array) -> Array:
+    """Orthogonal factor of a square matrix: of all orthogonal ones the nearest to it."""
+    finite = xp.all(xp.isfinite(x))
+    left, _, right = xp.linalg.svd(xp.where(finite, x, xp.zeros_like(x)), full_matrices=False)
+    found = xp.matmul(left, right)
+    return xp.where(finite, found, xp.full_like(found, float("nan")))
+
+
+def projected(xp: Any, x: Array, rows: Array) -> Array:
+    """Columns of x projected on the span of some independent rows."""
+    basis, _ = xp.linalg.qr(rows.mT, mode="reduced")
+    return xp.matmul(basis, xp.matmul(basis.mT, x))
 
 
 def singular_values(xp: Any, x: Array) -> Array:

@@ -115,7 +115,7 @@ def _slim_and_compare(
 
 
 def _print_certificates(before: SlimmableDataset, free: dict[int, SlimmableDataset]) -> None:
-    """Print the first certificate in full, and of the others what they come to."""
+    """Print the first certificate in full, and of the others the verdict and what holds."""
     print("\nWhat learning-free slimming is certain to keep (Proposition 1 of the paper):")
     for k, after in free.items():
         certificate = certify(before, after)
@@ -123,11 +123,10 @@ def _print_certificates(before: SlimmableDataset, free: dict[int, SlimmableDatas
         if k == BUDGETS[0]:
             print(f"{title}\n{certificate}")
             continue
-        print(f"{title}: kept ratio {certificate.kept_ratio or 0.0:.3f}")
+        print(f"{title}\n{certificate.verdict}")
         for bound in certificate.bounds:
-            if bound.bound is not None:
-                print(f"  {bound.equation:<16}{bound.value:.3e} <= {bound.bound:.3e}", end="")
-                print(f"  {bound.verdict}")
+            if bound.verdict == "holds":
+                print(f"  {bound.equation:<16}{bound.value:.3e} <= {bound.bound:.3e}")
     print()
 
 

@@ -13,6 +13,10 @@ from slimdc._array import like
 from slimdc._checks import one_of, whole_number
 from slimdc._inputs import Openable, open_set
 from slimdc.backend import Backend, Compute, resolve
+from slimdc.budgets.budget import Budget
+from slimdc.budgets.choice import Start
+from slimdc.budgets.within import choose, coded, rounding_plan
+from slimdc.errors import InvalidValueError
 from slimdc.methods.method import Task
 from slimdc.methods.registry import slimming
 from slimdc.networks import Network
@@ -28,8 +32,12 @@ __all__ = ["matched", "slim"]
 
 def slim(
     data: Openable,
-    k: int,
+    k: int | None = None,
     *,
+    bits: float | None = None,
+    nbytes: int | None = None,
+    keep: float | None = None,
+    start: Start = "auto",
     method: str = "parameter-matching",
     backend: str | Backend = "auto",
     device: str | None = None,
@@ -56,9 +64,20 @@ def slim(
     data : SlimmableDataset, path or pair (samples, labels)
         The set. A path is read by `slimdc.load`; a pair is taken in by
         `SlimmableDataset.from_arrays`.
-    k : int
+    k : int, optional
         Components to keep per class, at least 1. A class that holds fewer keeps them all, with a
-        warning.
+        warning. Without it, bytes or a share say how many.
+    bits : float, optional
+        Bits for each number of the result, on average, as for `SlimmableDataset.quantize`;
+        training sees the set as it will be rounded.
+    nbytes : int, optional
+        Bytes that the result may take. Directions or rows, their number and their bits are chosen
+        together so that random networks lose least (Eq. 7, relative); ``print`` says what and why.
+    keep : float, optional
+        Share of the solutions of random networks to be kept, such as 0.9, in as few bytes as may
+        be. One of `bits`, `nbytes` and `keep` can be given.
+    start : {"auto", "components", "rows"}
+        Whether directions are kept, or samples as they are; ``"auto"`` takes what loses less.
     method : str
         How: the paper's by default, or another of `slimdc.methods`. Most others train k samples of
         each class for what they train real data for, with the set in the place of real data.
@@ -140,24 +159,34 @@ def slim(
     monitor = Monitor(progress, history, checkpoint, checkpoint_interval)
     settings = chosen(way.presets, preset, steps=steps, width=width)
     place = partial(Compute.chosen, before.u, backend, device, dtype)
-    count = whole_number("k", k, at_least=1)
+    budget = Budget(k, bits, nbytes, keep, start)
+    count = budget.k or before.components_per_class
     task = Task.slimming(before, count, network, settings, rng, place)
-    after = way.start(task)
     one_of("samples", samples, ("keep", "match"))
-    if samples == "match" and len(after) > sum(after.components):
-        after = matched(after)
-    lossless = samples == "keep" and after.components == before.components
+    if budget.coded:
+        if samples == "match":
+            raise InvalidValueError("samples", "'match' with few bits", "'keep', or start='rows'")
+        choice = choose(budget, task, way)
+        after, lossless = choice.candidate.data, False
+    else:
+        choice, after = None, way.start(task)
+        if samples == "match" and len(after) > sum(after.components):
+            after = matched(after)
+        lossless = samples == "keep" and after.components == before.components
     if way.plan is None or settings.steps == 0 or lossless:
         if not isinstance(backend, str) or backend != "auto" or device is not None:
             resolve(backend, before.u, device)
-        return after
+        return after if choice is None else coded(choice, after)
     plan = way.plan(after, task)
+    if choice is not None:
+        plan = rounding_plan(plan, choice)
 
     def digest() -> str:
-        told = ("slim", method, count, samples, seed, settings)
+        told = ("slim", method, count, samples, seed, settings, budget, after.description)
         return identity(plan.compute, plan.network, before, *told)
 
-    return run(plan, monitor, digest, f"slim to {count}")
+    after = run(plan, monitor, digest, f"slim to {after.components_per_class}")
+    return after if choice is None else coded(choice, after)
 
 
 def matched(data: SlimmableDataset) -> SlimmableDataset:

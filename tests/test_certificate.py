@@ -162,7 +162,7 @@ def _parts(data: SlimmableDataset) -> tuple[np.ndarray, ...]:
 
 
 @pytest.mark.parametrize("change", ["u", "s", "vx", "vy", "least kept", "dtype", "labels", "more"])
-def test_what_is_no_truncation_is_measured_and_said_to_be(change: str) -> None:
+def test_what_is_no_truncation_is_said_to_be_none(change: str) -> None:
     data = drawn_set()
     small: Any = data.truncate(2)
     parts = dict(zip(("u", "s", "vx", "vy"), (np.array(a) for a in _parts(small)), strict=True))
@@ -184,12 +184,22 @@ def test_what_is_no_truncation_is_measured_and_said_to_be(change: str) -> None:
         data, small = small, data
     report = certify(data, small)
     assert not report.truncation
-    assert report.bounds == ()
-    assert report.kept_ratio is None
-    assert "no truncation" in report.notes[0]
-    assert "measured distances only" in str(report)
     # A certificate takes U for orthonormal, which float32 holds to 1e-7 only.
     check_distances(report, *measured(data, small), rel=1e-6 if change == "dtype" else 1e-8)
+    if change in ("labels", "more"):
+        assert report.kind == "measured"
+        assert report.bounds == ()
+        assert report.kept_ratio is None
+        assert "neither fewer components nor" in report.notes[0]
+        assert "measured distances only" in str(report)
+        assert report.verdict.endswith("no bound applies.")
+    else:  # but one whose components were changed, as rounding changes them
+        assert report.kind == "truncation"
+        assert report.holds
+        assert "the kept components were changed" in str(report)
+        small_change = report.infinity_order.changed.relative < 1e-6
+        assert small_change == (change != "least kept")
+        assert ("changing what it kept" in report.verdict) == (change == "least kept")
 
 
 def test_sets_of_different_sizes_are_measured() -> None:
@@ -282,7 +292,8 @@ def test_equation_10_says_nothing_unless_labels_are_as_long_as_it_allows() -> No
         assert report.bounds[3].trivial == pytest.approx(size)
         assert report.bounds[4].bound == pytest.approx(size)
         assert report.bounds[4].verdict == "holds"
-        assert ("vacuous:" in str(report)) == (verdict == "vacuous")
+        closing = str(report).partition("Saying nothing here: ")[2]
+        assert ("Eq. 10 (vacuous: " in closing) == (verdict == "vacuous")
 
 
 def test_a_bound_above_the_step_itself_is_vacuous() -> None:

@@ -39,6 +39,10 @@ PUBLIC = {
     "slimdc.certificate": """
         Bound Certificate Condition Distance certify
     """,
+    "slimdc.changes": """
+        compression_distance first_order_change first_order_change_bound infinity_order_change
+        infinity_order_change_bound nearest_basis nearest_rotation
+    """,
     "slimdc.chains": """
         Cell Chain chain table
     """,

@@ -36,7 +36,7 @@ def test_each_equation_is_linked_to_a_function(page: str) -> None:
 
 
 def test_the_report_that_is_shown_is_what_is_printed(page: str) -> None:
-    shown = re.search(r"```text\n(Linear regression on .*?)```", page, re.DOTALL)
+    shown = re.search(r"```text\n(Slimming kept .*?)```", page, re.DOTALL)
     assert shown is not None
     data = datasets.sample().data
     printed = str(certify(data, data.truncate(3))).splitlines()

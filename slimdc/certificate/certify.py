@@ -10,17 +10,12 @@ import numpy as np
 from slimdc._array import as_array, to_numpy
 from slimdc._checks import non_negative
 from slimdc._inputs import Openable, open_set
-from slimdc.certificate.distances import (
-    Matrix,
-    Step,
-    norms,
-    projection,
-    solution,
-    step_distance,
-    taken_step,
-)
+from slimdc.certificate.changed import Sides, Solutions, of_solution, of_step
+from slimdc.certificate.compression import as_compression, without_vanished
+from slimdc.certificate.distances import norms, projection, solution, step_distance, taken_step
 from slimdc.certificate.proposition import Setting, bounds_of, rank_conditions
 from slimdc.certificate.report import Bound, Certificate, Condition, Distance
+from slimdc.certificate.scaling import Matrix, Step
 from slimdc.certificate.truncation import as_truncation, classes_of, second_significance, stacked
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
 from slimdc.parameterization import SlimmableDataset
@@ -33,10 +28,13 @@ def certify(before: Openable, after: Openable, w: Any = None, eta: float = 1.0) 
     """Measure how far slimming moved the linear solution, and check the bounds of Proposition 1.
 
     Computes in NumPy float64 from the factors of both sets, whatever their framework. It speaks
-    of linear regression on the samples themselves (no bias, no network). If `after` is no
-    truncation of `before`, as after training, distances are measured and no bound is claimed; so
-    also if components depend on each other linearly or a significance vanishes. Where rounding
-    leaves no digits to compare, a bound is undecided, and says why.
+    of linear regression on the samples themselves (no bias, no network). The set after may be a
+    truncation of that before, or hold as many samples and no more components, or some samples of
+    each class: rounded, trained, or as they were. Then each distance is bounded by what was removed
+    and what the change of the kept adds, which is much after training. Of any other two sets, and
+    where components before depend on each other linearly or a significance vanishes, distances
+    are measured and no bound is claimed. Where rounding leaves no digits to compare, a bound is
+    undecided, and says why.
 
     Parameters
     ----------
@@ -50,7 +48,8 @@ def certify(before: Openable, after: Openable, w: Any = None, eta: float = 1.0) 
     Returns
     -------
     Certificate
-        Distances, and for a truncation Eqs. 9 and 10, their general forms and the kept ratio.
+        Distances, and for slimmed sets Eqs. 9 and 10 or what they become, and the kept ratio. Its
+        text begins with a verdict.
 
     Raises
     ------
@@ -75,36 +74,50 @@ def certify(before: Openable, after: Openable, w: Any = None, eta: float = 1.0) 
     before, after = open_set(before, "before"), open_set(after, "after")
     _check_one_space(before, after)
     old_classes, new_classes = classes_of(before), classes_of(after)
-    old, new = (stacked([one.part for one in side]) for side in (old_classes, new_classes))
-    step = Step(_head(w, old), non_negative("eta", eta))
     eps = max(_eps(before), _eps(after))
     truncation = as_truncation(old_classes, new_classes)
+    if truncation is None:
+        new_classes = without_vanished(new_classes)
+    old, new = (stacked([one.part for one in side]) for side in (old_classes, new_classes))
+    step = Step(_head(w, old), non_negative("eta", eta))
+    compression = None if truncation else as_compression(old_classes, new_classes)
 
     kept_ratio: float | None = None
     bounds: tuple[Bound, ...] = ()
     with np.errstate(all="ignore"):  # what leaves the range of float64 is found below
-        old_rank, new_rank = rank_conditions(old, eps), rank_conditions(new, eps)
-        full_rank = _all_hold(old_rank)
+        ranks = rank_conditions(old, eps), rank_conditions(new, eps)
+        full_rank, also_after = (all(condition.holds for condition in rank) for rank in ranks)
         move, end = taken_step(old, step), solution(old, full_rank, eps)
+        end_after = solution(new, also_after, eps)
+        projected = projection(truncation) if truncation and full_rank else None
         if truncation is None:
             first = norms(move - taken_step(new, step))
         else:  # the removed components are the difference: no digits are lost by subtracting
             first = step_distance(truncation.removed, step)
+        last = projected[:2] if projected else norms(end - end_after)
+        if not all(math.isfinite(x) for x in (*first, *last)):
+            raise NumericalError(
+                "before, after", "distances beyond float64", "factors of lesser scale"
+            )
         first_order = Distance(*first, reference=norms(move)[0])
-        if truncation is None or not full_rank:
-            last = norms(end - solution(new, _all_hold(new_rank), eps))
-        else:
-            projected = projection(truncation)
-            last, kept_ratio = (projected.frobenius, projected.spectral), projected.kept_ratio
-            second = second_significance(old_classes)
-            setting = Setting(truncation, step, second, old_rank, eps)
-            bounds = bounds_of(setting, first_order, projected, norms(end)[1])
         infinity_order = Distance(*last, reference=norms(end)[0])
+        if truncation and projected:
+            setting = Setting(truncation, step, second_significance(old_classes), ranks[0], eps)
+            kept_ratio = projected.kept_ratio
+            bounds = bounds_of(setting, first_order, projected, norms(end)[1])
+        elif compression:
+            sides = Sides(compression, old, new, eps)
+            first_order, bounds = of_step(sides, step, first_order)
+            if full_rank:
+                solutions = Solutions(end, end_after, *ranks)
+                infinity_order, kept_ratio, more = of_solution(sides, solutions, infinity_order)
+                bounds += more
+            else:
+                bounds = ()
 
-    if not all(math.isfinite(x) for x in (*first, *last)):
-        raise NumericalError("before, after", "distances beyond float64", "factors of lesser scale")
+    kind = "truncation" if truncation else compression.kind if compression else "measured"
     return Certificate(
-        truncation=truncation is not None,
+        kind=kind,
         full_rank=full_rank,
         components=(len(old.s), len(new.s)),
         eta=step.eta,
@@ -112,25 +125,23 @@ def certify(before: Openable, after: Openable, w: Any = None, eta: float = 1.0) 
         infinity_order=infinity_order,
         kept_ratio=kept_ratio,
         bounds=bounds,
-        notes=_notes(truncation is not None, old_rank, new_rank),
+        notes=_notes(kind, *ranks),
     )
 
 
 def _notes(
-    truncation: bool, old_rank: tuple[Condition, ...], new_rank: tuple[Condition, ...]
+    kind: str, old_rank: tuple[Condition, ...], new_rank: tuple[Condition, ...]
 ) -> tuple[str, ...]:
     notes = []
-    if not truncation:
-        notes.append("the set after is no truncation of the set before; no bound applies")
+    if kind == "measured":
+        notes.append(
+            "the set after holds neither fewer components nor fewer samples of the same classes"
+        )
     for side, conditions in (("before", old_rank), ("after", new_rank)):
         failed = "; ".join(str(c) for c in conditions if not c.holds)
         if failed:
             notes.append(f"the set {side} is rank-deficient ({failed}): exact distances only")
     return tuple(notes)
-
-
-def _all_hold(conditions: tuple[Condition, ...]) -> bool:
-    return all(condition.holds for condition in conditions)
 
 
 def _eps(data: SlimmableDataset) -> float:

@@ -1,8 +1,6 @@
 """What a certificate measures, in float64: steps, solutions and their distances.
 
-Factors of any scale are allowed. Their products may leave the range of float64 where the result
-does not, so factors are first divided by powers of two, which rounds nothing, and results
-multiplied with what is due. Results that leave the range are 0 or infinite.
+Factors of any scale are allowed (`slimdc.certificate.scaling`).
 """
 
 from __future__ import annotations
@@ -11,17 +9,15 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from slimdc import _linalg, bounds
 from slimdc._tolerance import numerical_rank
+from slimdc.certificate.scaling import Matrix, Scaled, Step, unit_rows
 from slimdc.certificate.truncation import Truncation, stacked
 from slimdc.regression import Components, linear_solution, loss_gradient
 
 __all__ = [
-    "Matrix",
     "Projection",
-    "Step",
     "norms",
     "projection",
     "solution",
@@ -29,28 +25,6 @@ __all__ = [
     "step_distance",
     "taken_step",
 ]
-
-Matrix = NDArray[np.float64]
-
-
-class Step(NamedTuple):
-    """One step of gradient descent on Eq. 5.
-
-    Parameters
-    ----------
-    w : numpy.ndarray (d, c)
-        Where it starts.
-    eta : float
-        Its rate.
-
-    Examples
-    --------
-    >>> Step(np.zeros((3, 1)), 0.5).eta
-    0.5
-    """
-
-    w: Matrix
-    eta: float
 
 
 def norms(matrix: Matrix) -> tuple[float, float]:
@@ -98,7 +72,7 @@ def taken_step(part: Components, step: Step) -> Matrix:
     >>> taken_step(part, Step(np.zeros((2, 1)), 0.5)).tolist()
     [[-2.0], [0.0]]
     """
-    unit = _Scaled.of(part, step)
+    unit = Scaled.of(part, step)
     gradient = loss_gradient(unit.part, unit.w)
     return np.asarray(unit.undone(unit.eta * gradient, unit.exponent_of_vx))
 
@@ -124,7 +98,7 @@ def step_distance(removed: Components, step: Step) -> tuple[float, float]:
     >>> step_distance(removed, Step(np.zeros((3, 1)), 0.1))
     (0.2, 0.2)
     """
-    unit = _Scaled.of(removed, step)
+    unit = Scaled.of(removed, step)
     found = [
         bounds.first_order_distance(unit.part, unit.w, eta=unit.eta, norm=norm)
         for norm in _linalg.NORMS
@@ -160,7 +134,7 @@ def step_bound(
     >>> step_bound(Truncation(*part.split(1)), Step(np.zeros((3, 1)), 1.0), 0.5)
     0.5
     """
-    unit = _Scaled.of(stacked(truncation), step)
+    unit = Scaled.of(stacked(truncation), step)
     sides = unit.part.split(len(truncation.kept.s))
     s = math.ldexp(significance, -unit.exponent_of_s)
     bound = bounds.equation_9(*sides, unit.w, eta=unit.eta, significance=s)
@@ -195,7 +169,7 @@ def solution(part: Components, full_rank: bool, eps: float) -> Matrix:
     if not full_rank:
         return np.asarray(linear_solution(part, cutoff=numerical_rank(part.vx.shape, eps)))
     # W = V_x†V_y whatever s is; rows of length 1 make it as well conditioned as can be.
-    unit, exponent = _unit_rows(part)
+    unit, exponent = unit_rows(part)
     lengths = np.linalg.norm(unit.vx, axis=1)
     found = linear_solution(unit._replace(s=1 / lengths), cutoff=0.0)
     return np.asarray(np.ldexp(found, exponent))
@@ -245,56 +219,9 @@ def projection(truncation: Truncation) -> Projection:
     >>> round(found.spectral, 6), round(found.bound, 6), round(found.kept_ratio, 6)
     (4.0, 4.0, 0.36)
     """
-    unit, exponent = _unit_rows(stacked(truncation))
+    unit, exponent = unit_rows(stacked(truncation))
     sides = unit.split(len(truncation.kept.s))
     found = [bounds.infinity_order_distance(*sides, norm=norm) for norm in _linalg.NORMS]
     found.append(bounds.infinity_order_bound(*sides))
     frobenius, spectral, bound = (float(np.ldexp(x, exponent)) for x in found)
     return Projection(frobenius, spectral, bound, float(bounds.kept_ratio(*sides)))
-
-
-class _Scaled(NamedTuple):
-    """Components, w and η divided by powers of two, so that no entry is above 1."""
-
-    part: Components
-    w: Matrix
-    eta: float
-    exponent_of_vx: int
-    exponent_of_s: int
-    exponent: int  # of η S² (V_x w − V_y)
-
-    @classmethod
-    def of(cls, part: Components, step: Step) -> _Scaled:
-        s, vx = _exponent(part.s), _exponent(part.vx)
-        # V_x w and V_y are subtracted, so they are divided by the same.
-        terms = ((part.vy, 0), (step.w, vx))
-        vy = max((_exponent(a) + more for a, more in terms if a.any()), default=0)
-        eta, others = math.frexp(step.eta)
-        scaled = Components(np.ldexp(part.s, -s), np.ldexp(part.vx, -vx), np.ldexp(part.vy, -vy))
-        return cls(scaled, np.ldexp(step.w, vx - vy), eta, vx, s, others + 2 * s + vy)
-
-    def undone(self, result: Matrix, exponent: int) -> Matrix:
-        """Multiply a result of the degree of η S² (V_x w − V_y) with what it was divided by.
-
-        ``exponent`` is that of further factors of the result.
-        """
-        return np.asarray(np.ldexp(result, self.exponent + exponent))
-
-
-def _unit_rows(part: Components) -> tuple[Components, int]:
-    """Rows divided by powers of two: V_x to entries near 1, V_y to entries of at most 1.
-
-    With the exponent that is returned, W of the set is 2**exponent times that of the result.
-    """
-    rows = np.frexp(np.abs(part.vx).max(axis=1))[1]
-    labels = np.frexp(np.abs(part.vy).max(axis=1))[1] - rows
-    held = part.vy.any(axis=1)
-    exponent = int(labels[held].max()) if held.any() else 0
-    vx = np.ldexp(part.vx, -rows[:, None])
-    vy = np.ldexp(part.vy, -(rows + exponent)[:, None])
-    return Components(np.ones_like(part.s), vx, vy), exponent
-
-
-def _exponent(array: Matrix) -> int:
-    """Power of two just above the largest entry; 0 if there is none but zeros."""
-    return math.frexp(float(np.abs(array).max(initial=0.0)))[1]

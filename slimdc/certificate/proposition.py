@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from slimdc._tolerance import RESOLVED, orthonormality, rounding, vanishing
-from slimdc.certificate.distances import Projection, Step, norms, step_bound
+from slimdc.certificate.distances import Projection, norms, step_bound
 from slimdc.certificate.report import Bound, Condition, Distance
+from slimdc.certificate.scaling import Step
 from slimdc.certificate.truncation import Truncation, stacked
 from slimdc.regression import Components, orthonormality_defect, row_independence
 
@@ -69,6 +70,8 @@ class Order(NamedTuple):
         What bounds it anyway.
     tolerance : float
         Relative rounding error of the comparison.
+    allowance : float
+        Absolute rounding error of the distance, where it was found by subtracting.
 
     Examples
     --------
@@ -82,6 +85,7 @@ class Order(NamedTuple):
     value: float
     trivial: float | None
     tolerance: float
+    allowance: float = 0.0
 
     def compared(
         self,
@@ -132,6 +136,7 @@ class Order(NamedTuple):
             conditions=conditions,
             tolerance=self.tolerance + excess,
             reason=reason if applies else None,
+            allowance=self.allowance,
         )
 
 

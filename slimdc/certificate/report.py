@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from slimdc.certificate.table import table, verdict
+
 __all__ = ["Bound", "Certificate", "Condition", "Distance"]
 
 
@@ -18,6 +20,9 @@ class Distance:
         Norms of the difference.
     reference : float
         Frobenius norm of what is compared, for the set before: the step η ∂L/∂w, or W.
+    removed, changed : Distance or None
+        Parts of the distance: to the set that holds what was kept as it was before, and from there
+        to the set after. None where the kept were not changed, or nothing is known of them.
 
     Examples
     --------
@@ -28,6 +33,8 @@ class Distance:
     frobenius: float
     spectral: float
     reference: float
+    removed: Distance | None = None
+    changed: Distance | None = None
 
     @property
     def relative(self) -> float:
@@ -89,7 +96,8 @@ class Bound:
         The bound; None where a condition fails, for then there is none.
     trivial : float or None
         What bounds the distance anyway: ‖W‖₂, or the length of the step itself where V_x has
-        orthonormal rows.
+        orthonormal rows. Where the kept were changed, the same norms: the distance of a set of
+        which nothing is left.
     conditions : tuple of Condition
         What the bound asks for.
     tolerance : float
@@ -97,6 +105,8 @@ class Bound:
         bring the value above it: allowed for in `holds` and `vacuous`.
     reason : str or None
         Why rounding leaves open whether the value respects the bound; None where it does not.
+    allowance : float
+        What rounding may have added to the value where it is a difference, whatever the bound is.
 
     Examples
     --------
@@ -114,6 +124,7 @@ class Bound:
     conditions: tuple[Condition, ...]
     tolerance: float
     reason: str | None = None
+    allowance: float = 0.0
 
     @property
     def slack(self) -> float | None:
@@ -122,10 +133,10 @@ class Bound:
 
     @property
     def holds(self) -> bool:
-        """Whether there is a bound and the value respects it up to `tolerance`, beyond doubt."""
+        """Whether there is a bound that the value respects up to rounding, beyond doubt."""
         if self.bound is None or self.reason is not None:
             return False
-        return self.value <= self.bound * (1 + self.tolerance)
+        return self.value <= self.bound * (1 + self.tolerance) + self.allowance
 
     @property
     def vacuous(self) -> bool:
@@ -140,8 +151,8 @@ class Bound:
 
         - "not applicable": a condition fails, so that there is no bound.
         - "undecided": there is one, but rounding leaves too few digits to compare; see `reason`.
-        - "violated": the value exceeds it by more than `tolerance`. This would contradict a
-          theorem.
+        - "violated": the value exceeds it by more than `tolerance` and `allowance`. This would
+          contradict a theorem.
         - "vacuous": the value respects it, and would respect what is above `trivial` anyway.
         - "holds": the value respects it, and nothing less is known beforehand.
         """
@@ -156,44 +167,50 @@ class Bound:
 
 @dataclass(frozen=True)
 class Certificate:
-    """Report of `slimdc.certify`; its text is a table.
+    """Report of `slimdc.certify`; its text is a verdict and a table.
 
     Parameters
     ----------
-    truncation : bool
-        Whether the set after is the set before with its least significant components left out.
+    kind : {"truncation", "rows", "measured"}
+        What stands behind the set after: the components of largest ``|s|`` of the set before, or
+        some of its samples, changed or not; or nothing that is known.
     full_rank : bool
         Whether the components before are linearly independent and no significance vanishes, as
         far as the precision of the factors can tell.
     components : tuple of int
-        Components of all classes together, before and after.
+        Components of all classes together, before and after; there without those whose significance
+        vanishes, unless it is a truncation.
     eta : float
         Rate of the first-order step.
     first_order, infinity_order : Distance
         Exact distances after one step from w, and between least-norm solutions.
     kept_ratio : float or None
-        ‖W'‖_F² / ‖W‖_F²; None unless `truncation` and `full_rank`.
+        ‖W'‖_F² / ‖W‖_F², with W' of what was kept as it was before; None where there is no bound of
+        infinity order.
     bounds : tuple of Bound
-        Eq. 9 with s₂, with the largest removed s, and for any V_x; Eq. 10, and for any V. Empty
-        unless `truncation` and `full_rank`.
+        Of a truncation Eq. 9 with s₂, with the largest removed s, and for any V_x; Eq. 10, and for
+        any V. Where the kept were changed, the general forms and the exact removal, each with what
+        the change adds. Empty unless there is a `kind` to bound, and `full_rank`.
     notes : tuple of str
         Why something is left out.
 
     Examples
     --------
     >>> distance = Distance(0.5, 0.5, 1.0)
-    >>> report = Certificate(False, True, (4, 2), 1.0, distance, distance, None, (), ("trained",))
+    >>> how = {"kept_ratio": None, "bounds": (), "notes": ("other classes",)}
+    >>> report = Certificate("measured", True, (4, 2), 1.0, distance, distance, **how)
     >>> print(report)
+    The linear solution lies 50.0 % of its length away; no bound applies.
     Linear regression on 4 -> 2 components: measured distances only
     <BLANKLINE>
     distance                  Frobenius    spectral    relative
     first order, eta = 1      5.000e-01   5.000e-01   5.000e-01
     infinity order            5.000e-01   5.000e-01   5.000e-01
     <BLANKLINE>
-    Note: trained.
+    Note: other classes.
     """
 
-    truncation: bool
+    kind: str
     full_rank: bool
     components: tuple[int, int]
     eta: float
@@ -204,6 +221,14 @@ class Certificate:
     notes: tuple[str, ...]
 
     @property
+    def truncation(self) -> bool:
+        """Whether the set after is the set before without its least significant components.
+
+        To the bit: nothing that was kept is changed.
+        """
+        return self.kind == "truncation" and self.first_order.changed is None
+
+    @property
     def holds(self) -> bool:
         """Whether there are bounds, and the distances respect each that applies, beyond doubt.
 
@@ -212,35 +237,10 @@ class Certificate:
         """
         return bool(self.bounds) and all(b.holds for b in self.bounds if b.bound is not None)
 
+    @property
+    def verdict(self) -> str:
+        """What slimming did to the linear solution, in a sentence; the first line of the text."""
+        return verdict(self)
+
     def __str__(self) -> str:
-        kind = "truncation" if self.truncation else "no truncation"
-        if not self.bounds:
-            kind = "measured distances only"
-        before, after = self.components
-        lines = [f"Linear regression on {before} -> {after} components: {kind}", ""]
-        lines.append(f"{'distance':<23}{'Frobenius':>12}{'spectral':>12}{'relative':>12}")
-        for name, distance in (
-            (f"first order, eta = {self.eta:g}", self.first_order),
-            ("infinity order", self.infinity_order),
-        ):
-            numbers = (distance.frobenius, distance.spectral, distance.relative)
-            lines.append(f"{name:<23}" + "".join(f"{x:>12.3e}" for x in numbers))
-        if self.kept_ratio is not None:
-            lines.append(f"kept ratio of the linear solution: {self.kept_ratio:.4f}")
-        if self.bounds:
-            lines += ["", f"{'bound':<35}{'norm':<11}{'value':>10}{'bound':>11}{'slack':>11}  says"]
-        for bound in self.bounds:
-            shown = (bound.bound, bound.slack)
-            numbers_text = "".join(f"{'-' if x is None else f'{x:.3e}':>11}" for x in shown)
-            lines.append(
-                f"{bound.equation:<35}{bound.norm:<11}{bound.value:>10.3e}{numbers_text}"
-                f"  {bound.verdict}"
-            )
-            lines += [f"  if {condition}" for condition in bound.conditions]
-            if bound.verdict == "undecided":
-                lines.append(f"  since {bound.reason}")
-        if any(bound.vacuous for bound in self.bounds):
-            lines += ["", "vacuous: above what bounds the distance anyway, so it says nothing."]
-        if self.notes:
-            lines += [""] + [f"Note: {note}." for note in self.notes]
-        return "\n".join(lines)
+        return "\n".join(table(self))

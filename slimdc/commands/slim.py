@@ -1,4 +1,4 @@
-"""``slimdc slim``: keep the k most significant components per class."""
+"""``slimdc slim``: a smaller set, of k components per class or within a number of bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,25 @@ def add(command: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     file_argument(command, "set", "IN")
     command.add_argument("out", type=Path, metavar="OUT", help="where to write the smaller one")
-    command.add_argument("-k", type=int, required=True, help="components per class to keep")
+    command.add_argument("-k", type=int, help="components per class to keep")
+    command.add_argument(
+        "--nbytes",
+        type=int,
+        help="bytes that the result may take; what is kept, and how finely, is chosen",
+    )
+    command.add_argument(
+        "--keep",
+        type=float,
+        metavar="SHARE",
+        help="share of the solutions of random networks to keep (such as 0.9), in few bytes",
+    )
+    command.add_argument("--bits", type=float, help="bits for each number, on average")
+    command.add_argument(
+        "--start",
+        choices=("auto", "components", "rows"),
+        default="auto",
+        help="with few bits: keep directions, samples, or what loses less (default: auto)",
+    )
     command.add_argument(
         "--method",
         default="parameter-matching",
@@ -48,6 +66,10 @@ def _run(options: argparse.Namespace) -> None:
     after = slimdc.slim(
         before,
         options.k,
+        bits=options.bits,
+        nbytes=options.nbytes,
+        keep=options.keep,
+        start=options.start,
         method=options.method,
         backend=options.backend,
         device=options.device,
@@ -74,3 +96,5 @@ def _tell(out: Path, done: Truncated) -> None:
         f"{out}: {done.components_before} -> {done.components} components per class, "
         f"{done.nbytes_before:,} -> {done.nbytes:,} bytes"
     )
+    if after.codes is not None and after.codes.reason:
+        print(after.codes.reason)

@@ -278,6 +278,10 @@ class SlimmableDataset:
             + ")"
         )
 
+    def __str__(self) -> str:
+        reason = "" if self._codes is None else self._codes.reason
+        return f"{self!r}: {reason}" if reason else repr(self)
+
     def __len__(self) -> int:
         return sum(self.samples)
 

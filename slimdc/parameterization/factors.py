@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,7 +21,12 @@ from slimdc.parameterization.stiefel import retract, tangent
 from slimdc.parameterization.truncation import largest_components
 from slimdc.parameterization.units import Units
 
-__all__ = ["FactorParameterization", "network_input", "samples_on"]
+__all__ = ["FactorParameterization", "as_they_are", "network_input", "samples_on"]
+
+
+def as_they_are(tensors: Tensors) -> Tensors:
+    """Give tensors back."""
+    return tensors
 
 
 @dataclass(frozen=True)
@@ -35,11 +41,14 @@ class FactorParameterization:
         Where the factors are trained.
     units : Units
         The units that they are trained in.
+    allowed : callable
+        Projects gradients, or steps, on what may change at all; by default everything.
     """
 
     start_set: SlimmableDataset
     compute: Compute
     units: Units
+    allowed: Callable[[Tensors], Tensors] = as_they_are
 
     @property
     def count(self) -> int:
@@ -63,7 +72,8 @@ class FactorParameterization:
 
     def tangent(self, tensors: Tensors, gradients: Tensors) -> Tensors:
         """Project gradients, or steps, on the directions in which the factors may move."""
-        return gradients | {"u": tangent(tensors["u"], gradients["u"])}
+        allowed = self.allowed(gradients)
+        return allowed | {"u": tangent(tensors["u"], allowed["u"])}
 
     def move(self, tensors: Tensors, step: Tensors) -> Tensors:
         """Take a tangent step, U along its manifold."""

@@ -169,6 +169,7 @@ class Algorithm:
     ) -> tuple[tuple[Tensors, Tensors], tuple[Tensors, Tensors]]:
         """Compute gradients in one network (lines 5 to 8), which takes its own step (line 9)."""
         tensors, _, batch, _ = shared
+        tensors = self._plan.seen(tensors)
         parameters, moments, drawn, step_size = member
         backend, network = self._plan.compute.backend, self._network
         target = self._plan.objective.target(backend, network, parameters, batch)

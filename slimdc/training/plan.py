@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from slimdc.backend import Compute
+from slimdc.backend import Compute, Tensors
 from slimdc.networks import Network
+from slimdc.parameterization.factors import as_they_are
 from slimdc.training.optimizers import Lamb, Optimizer, cosine
 from slimdc.training.strategies import NetworkSource, Objective, Parameterization
 
@@ -61,6 +62,9 @@ class Plan:
         Where.
     rng : numpy.random.Generator
         Source of every draw.
+    seen : callable
+        What of the tensors the loss and the networks see: the tensors themselves, or rounded ones,
+        whose gradients then move the tensors (straight through the rounding).
     """
 
     parameterization: Parameterization
@@ -70,3 +74,4 @@ class Plan:
     schedule: Schedule
     compute: Compute
     rng: np.random.Generator
+    seen: Callable[[Tensors], Tensors] = as_they_are

@@ -1,8 +1,8 @@
-"""What a set of few bits is: whole numbers, two steps, and the parts of Eq. 8 that they stand for."""
+"""What a set of few bits is: whole numbers, two steps, and the parts of Eq. 8 they stand for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -68,12 +68,15 @@ class Codes:
         Whether components are samples as they are: U is the identity then, and takes no bytes.
     components : tuple of bytes
         Each with its scales, see `slimdc.parameterization.quantization.component`.
+    reason : str
+        Why just this was kept, in words; files do not hold it.
     """
 
     step: float
     label_step: float
     rows: bool
     components: tuple[bytes, ...]
+    reason: str = field(default="", compare=False)
 
     @property
     def nbytes(self) -> int:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
 from slimdc.errors import InvalidValueError
 from slimdc.parameterization.description import Description
-from slimdc.parameterization.quantization.codes import Codes, Numbers, Parts, band_of, held, packed
+from slimdc.parameterization.quantization.codes import Numbers, Parts, band_of, held
 from slimdc.parameterization.quantization.component import expected_bytes
 from slimdc.parameterization.quantization.entropy import LARGEST
 from slimdc.parameterization.quantization.rounding import rounded_to
 
-__all__ = ["coded_within", "estimated", "step_within"]
+__all__ = ["estimated", "least_bytes", "step_within"]
 
 # Steps are sought between 2^-10 and 2^6 times the root mean square of the samples.
 _FINEST, _COARSEST = -10.0, 6.0
@@ -51,44 +50,27 @@ def step_within(budget: float, parts: Parts, description: Description) -> float:
     InvalidValueError
         The budget is below what any step leaves; the message says the least.
     """
-    values = sum(description.samples) * description.size
-    mean = math.sqrt(float((parts.x**2).sum()) / values) or 1.0
+    mean = _mean_size(parts, description)
 
     def bytes_at(exponent: float) -> float:
         return estimated(rounded_to(mean * 2.0**exponent, parts, description)[1], description)
 
-    least = bytes_at(_COARSEST)
+    least = least_bytes(parts, description)
     if least > budget:
         raise InvalidValueError("nbytes", f"{budget:.0f}", f"at least {least:.0f}")
     exponent = _highest_failing(lambda e: bytes_at(e) > budget)
     return float(mean * 2.0**exponent)
 
 
-def coded_within(
-    budget: int, step: float, parts: Parts, description: Description
-) -> tuple[Codes, Numbers]:
-    """Code parts at a step, or at the next coarser one with which they fit a budget.
+def least_bytes(parts: Parts, description: Description) -> int:
+    """Count the bytes of parts at the coarsest of steps."""
+    step = _mean_size(parts, description) * 2.0**_COARSEST
+    return math.ceil(estimated(rounded_to(step, parts, description)[1], description))
 
-    Parameters
-    ----------
-    budget : int
-        Bytes of all components.
-    step : float
-        Where to begin, as `step_within` gave it.
-    parts : Parts
-        What is rounded.
-    description : Description
-        Of the set.
-    """
-    while True:
-        codes, numbers = rounded_to(step, parts, description)
-        if estimated(numbers, description) > budget:
-            step *= 1.003
-            continue
-        codes = replace(codes, components=packed(numbers, description))
-        if codes.nbytes <= budget:
-            return codes, numbers
-        step *= 1.003
+
+def _mean_size(parts: Parts, description: Description) -> float:
+    values = sum(description.samples) * description.size
+    return math.sqrt(float((parts.x**2).sum()) / values) or 1.0
 
 
 def _highest_failing(fails: Callable[[float], bool]) -> float:

@@ -1,0 +1,1 @@
+"""Budgets in bytes: what to keep of a set, and in how many bits."""

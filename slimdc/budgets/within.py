@@ -1,0 +1,108 @@
+"""Slimming within a budget: what is kept is chosen, trained as it will be rounded, and coded."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from slimdc.budgets.budget import Budget
+from slimdc.budgets.choice import (
+    Candidate,
+    Choice,
+    Start,
+    candidates,
+    choose_by_share,
+    choose_within,
+)
+from slimdc.budgets.criterion import Criterion
+from slimdc.errors import InvalidTypeError
+from slimdc.methods.method import Task, Way
+from slimdc.methods.parameter_matching import truncated
+from slimdc.parameterization import SlimmableDataset
+from slimdc.parameterization.factors import FactorParameterization
+from slimdc.parameterization.quantization.in_training import StraightThrough, Support
+from slimdc.parameterization.quantization.transform import SampleTransform
+from slimdc.settings import SLIM, SlimSettings
+from slimdc.training.plan import Plan
+
+__all__ = ["choose", "coded", "rounding_plan"]
+
+# A cosine may be trained if it is at least half a step at first: so it takes bits, or nearly.
+SUPPORT = 0.5
+
+
+def choose(budget: Budget, task: Task, way: Way) -> Choice:
+    """Choose what is kept of a set, and the step with which it is rounded.
+
+    Parameters
+    ----------
+    budget : Budget
+        Bits, bytes, or a share to be kept.
+    task : Task
+        The set before, and where to compute.
+    way : Way
+        Of the method. One that truncates leaves the choice to the budget; others make a set of k.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        The budget is too small for anything, or the method needs k.
+    """
+    before = task.whole
+    if way.start is not truncated:
+        if budget.k is None or budget.keep is not None:
+            raise InvalidTypeError("k", "None", "k beside bits= or nbytes=: this method needs it")
+        tried = [Candidate("components", budget.k, way.start(task))]
+    elif budget.bits is not None:
+        kind: Start = "components" if budget.start == "auto" else budget.start
+        tried = list(candidates(before, kind, budget.k or before.components_per_class))
+    else:
+        tried = list(candidates(before, budget.start, budget.k))
+    if len(tried) == 1 and budget.keep is None:
+        only = tried[0]
+        nbytes = budget.nbytes or int((budget.bits or 0.0) * only.data.numbers / 8)
+        return Choice(only, nbytes, only.rounder.step(nbytes), math.nan, "")
+    criterion = _criterion(task)
+    if budget.nbytes is not None:
+        return choose_within(budget.nbytes, tried, criterion)
+    return choose_by_share(budget.keep or 0.0, tried, criterion)
+
+
+def _criterion(task: Task) -> Criterion:
+    """Draw networks for the choice; draws of its own, so that training's stay as they are."""
+    settings = task.settings if isinstance(task.settings, SlimSettings) else SLIM["default"]
+    rng = np.random.default_rng(0)
+    return Criterion.of(task.whole, task.compute, task.network, rng, settings.pool, settings.ridge)
+
+
+def coded(choice: Choice, data: SlimmableDataset) -> SlimmableDataset:
+    """Code what was chosen, or what training made of it, in the library of its arrays."""
+    codes = replace(choice.codes(data), reason=choice.reason)
+    dtype: Any = data.factor_dtype
+    return SlimmableDataset.from_codes(
+        codes, data.description, data.label_entries, dtype=dtype, like=data.u
+    )
+
+
+def rounding_plan(plan: Plan, choice: Choice) -> Plan:
+    """Show networks the set as it will be rounded; keep samples samples."""
+    held = plan.parameterization
+    if not isinstance(held, FactorParameterization):
+        return plan
+    transform = SampleTransform(held.start_set.description)
+    step = float(np.ldexp(choice.step, -held.units.x))
+    with plan.compute.session():
+        tensors = held.start()
+        cosines = transform.forward(tensors["s"][:, :, None] * tensors["vx"])
+        xp = array_namespace(cosines)
+        mask = xp.astype(xp.abs(cosines) >= SUPPORT * step, cosines.dtype)
+    allowed = Support(transform, mask, fixed=choice.candidate.kind == "rows")
+    return replace(
+        plan,
+        parameterization=replace(held, allowed=allowed),
+        seen=StraightThrough(transform, step),
+    )
