@@ -82,13 +82,17 @@ def _run(options: argparse.Namespace) -> None:
     slimdc.save(after, options.out)
     counts = before.components_per_class, after.components_per_class
     _tell(options.out, Truncated(*counts, before.nbytes, after.nbytes))
+    if after.codes is not None and after.codes.reason:
+        print(after.codes.reason)
 
 
 def _only_truncates(options: argparse.Namespace) -> bool:
     """Tell whether the file need not be decoded: nothing computes then, on no backend."""
     learns = options.steps != 0 and options.method != "truncate"
-    cuts = options.method in ("parameter-matching", "truncate")
-    return cuts and not learns and options.backend == "numpy" and options.device is None
+    cuts = options.k is not None and options.method in ("parameter-matching", "truncate")
+    rounds = any(x is not None for x in (options.bits, options.nbytes, options.keep))
+    plain = options.backend == "numpy" and options.device is None and options.start == "auto"
+    return cuts and plain and not learns and not rounds
 
 
 def _tell(out: Path, done: Truncated) -> None:
@@ -96,5 +100,3 @@ def _tell(out: Path, done: Truncated) -> None:
         f"{out}: {done.components_before} -> {done.components} components per class, "
         f"{done.nbytes_before:,} -> {done.nbytes:,} bytes"
     )
-    if after.codes is not None and after.codes.reason:
-        print(after.codes.reason)
