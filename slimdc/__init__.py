@@ -24,7 +24,7 @@ from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.preprocessing import Preprocessing
 from slimdc.referencing import ReferenceEvaluations, references
 from slimdc.slimming import slim
-from slimdc.storage import load, read, save, write
+from slimdc.storage import dumps, load, loads, read, save, write
 
 __all__ = [
     "Certificate",
@@ -39,9 +39,11 @@ __all__ = [
     "chain",
     "condense",
     "datasets",
+    "dumps",
     "errors",
     "evaluate",
     "load",
+    "loads",
     "read",
     "references",
     "save",

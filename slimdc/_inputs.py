@@ -15,15 +15,15 @@ from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.labels import class_indices
 from slimdc.parameterization.layout import sample_shape
 from slimdc.parameterization.preprocessing import Preprocessing, in_space
-from slimdc.storage import load
+from slimdc.storage import load, loads
 
 __all__ = ["Openable", "open_real", "open_set"]
 
-Openable: TypeAlias = SlimmableDataset | str | os.PathLike[str] | tuple[Any, Any]
+Openable: TypeAlias = SlimmableDataset | str | os.PathLike[str] | bytes | tuple[Any, Any]
 
 
 def open_set(data: Openable, argument: str = "data") -> SlimmableDataset:
-    """Pass a set through, load it from a path, or take in a pair (samples, labels).
+    """Pass a set through, load it from a path, a URL or bytes, or take in a pair.
 
     Raises
     ------
@@ -34,6 +34,8 @@ def open_set(data: Openable, argument: str = "data") -> SlimmableDataset:
         return data
     if isinstance(data, str | os.PathLike):
         return load(data)
+    if isinstance(data, bytes):
+        return loads(data)
     if isinstance(data, tuple | list) and len(data) == 2:
         return SlimmableDataset.from_arrays(*data)
     raise InvalidTypeError(

@@ -48,6 +48,7 @@ OPTIONAL = {
     "cupy": 'pip install ".[cupy-cuda12x]" or ".[cupy-cuda13x]", on a machine with an NVIDIA GPU',
     "sklearn": 'pip install ".[select]"',
     "pyarrow": 'pip install ".[parquet]"',
+    "fsspec": 'pip install ".[remote]"',
     "nvrtc": "pip install nvidia-cuda-nvrtc-cu12",
 }
 

@@ -50,6 +50,22 @@ def test_slim_without_learning(vectors: Path, capsys) -> None:
     assert "4 -> 2 components per class" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("how", [["--steps", "0"], ["--method", "truncate"]])
+def test_slim_without_learning_decodes_nothing(
+    vectors: Path, how: list[str], capsys, monkeypatch
+) -> None:
+    data, out = slimdc.load(vectors), vectors.with_name("out")
+    expected = slimdc.slim(data, 2, steps=0)
+    with monkeypatch.context() as without:
+        without.setattr(slimdc.SlimmableDataset, "__init__", None)
+        assert cli.main(["slim", str(vectors), str(out), "-k", "2", *how]) == 0
+    assert out.read_bytes() == slimdc.dumps(expected)
+    told = f"{out}: 4 -> 2 components per class, {data.nbytes:,} -> {expected.nbytes:,} bytes\n"
+    assert capsys.readouterr().out == told
+    assert cli.main(["slim", str(vectors), str(out), "-k", "9", *how]) == 1
+    assert "k: found 9, expected 1 to 4" in error_line(capsys)
+
+
 def test_slim_with_learning_takes_every_option(vectors: Path, capsys) -> None:
     out, checkpoint = vectors.with_name("out"), vectors.with_name("checkpoint")
     arguments = ["slim", vectors, out, "-k", 1, "--steps", 3, "--backend", "numpy", "--seed", 7]

@@ -22,8 +22,8 @@ PUBLIC = {
     "slimdc": """
         Certificate Chain Evaluation Preprocessing ReferenceEvaluations SlimmableDataset
         TrainedNetwork __version__
-        certify chain condense datasets errors evaluate load read references save slim
-        train_network write
+        certify chain condense datasets dumps errors evaluate load loads read references save
+        slim train_network write
     """,
     "slimdc.backend": """
         Alone Array Backend BackendFactory Compute Configured Differentiated ENTRY_POINTS
@@ -96,7 +96,7 @@ PUBLIC = {
         SlimSettings chosen
     """,
     "slimdc.storage": """
-        load read save write
+        Truncated dumps load loads read save truncate_file write
     """,
     "slimdc.storage.foreign": """
         FORMATS Format NAMES read recognised write

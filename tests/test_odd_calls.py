@@ -51,6 +51,7 @@ RUN: dict[str, Any] = {
     "width": 2,
     "progress": False,
 }
+PART: dict[str, Any] = {"k": 1, "nbytes": 2000, "strict": False}
 WATCHED: dict[str, Any] = {"history": None, "checkpoint": None, "checkpoint_interval": 20}
 
 # Each call by name, with arguments that it accepts.
@@ -110,7 +111,13 @@ QUICK: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "image_folder": (datasets.image_folder, {"root": "no such folder", "size": 4}),
     "read": (datasets.read, {"data": "no such folder", "root": None}),
     "certify": (slimdc.certify, {"before": DATA, "after": DATA.truncate(1), "w": None, "eta": 1}),
-    "load": (slimdc.load, {"path": "no such file", "like": None}),
+    "load": (slimdc.load, {"path": "no such file", "like": None} | PART),
+    "loads": (slimdc.loads, {"payload": slimdc.dumps(DATA)} | PART),
+    "dumps": (slimdc.dumps, {"data": DATA}),
+    "truncate_file": (
+        slimdc.storage.truncate_file,
+        {"source": "no such file", "target": "small", "k": 1, "nbytes": 2000},
+    ),
 }
 
 # What a caller gives as a callable is called, and may fail as it likes.

@@ -206,7 +206,7 @@ class _Work:
             return self.begin
         path = self.journal.set_path(job.name)
         if path.exists():
-            return _with_its_matrix(load(path), path.parent)
+            return _with_its_matrix(load(path, strict=True), path.parent)
         saved = path.with_suffix(".checkpoint")
         data = self._made(job, saved)
         if data.preprocessing.whitening is not None:

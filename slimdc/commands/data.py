@@ -59,7 +59,7 @@ def all_images(name: str, root: Path | None) -> datasets.RealDataset:
 
 
 def with_matrix(
-    data: SlimmableDataset, path: Path, x_train: NDArray[np.uint8] | None
+    data: SlimmableDataset, path: Path | str, x_train: NDArray[np.uint8] | None
 ) -> SlimmableDataset:
     """Find the matrix of a whitening beside the set, or fit it again to the training images.
 
@@ -73,7 +73,7 @@ def with_matrix(
     >>> with_matrix(data, Path("set.safetensors"), x_train)  # doctest: +SKIP
     """
     kept = data.preprocessing
-    beside = path.parent / kept.matrix_name
+    beside = Path(path).parent / kept.matrix_name
     if os.path.isfile(beside):
         return data.with_preprocessing(kept.with_matrix(beside))
     if x_train is None:

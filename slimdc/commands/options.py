@@ -7,12 +7,12 @@ from pathlib import Path
 
 __all__ = ["add_computing", "add_data", "add_training", "file_argument"]
 
-_SLIMMABLE = "a slimmable file, as slimdc.save writes it"
+_SLIMMABLE = "a slimmable file, as slimdc.save writes it, or its URL"
 
 
 def file_argument(command: argparse.ArgumentParser, name: str, metavar: str) -> None:
     """Add a set to read."""
-    command.add_argument(name, type=Path, metavar=metavar, help=_SLIMMABLE)
+    command.add_argument(name, type=_path_or_url, metavar=metavar, help=_SLIMMABLE)
 
 
 def add_computing(command: argparse.ArgumentParser) -> None:
@@ -44,3 +44,7 @@ def add_data(command: argparse.ArgumentParser, what: str) -> None:
         "files or of a folder of images, or sample: 1,000 test images in the package",
     )
     command.add_argument("--root", type=Path, metavar="DIR", help="folder of the data's files")
+
+
+def _path_or_url(text: str) -> Path | str:
+    return text if "://" in text else Path(text)  # a Path would take a slash away

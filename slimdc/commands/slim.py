@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slimdc.commands.messages import check_target, progress
 from slimdc.commands.options import add_training, file_argument
+
+if TYPE_CHECKING:
+    from slimdc.storage import Truncated
 
 __all__ = ["add"]
 
@@ -51,8 +55,13 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     import slimdc
+    from slimdc.storage import Truncated, truncate_file
 
     check_target(options.out, "OUT")
+    if _only_truncates(options):
+        done = truncate_file(options.set, options.out, k=options.k)
+        _tell(options.out, done)
+        return
     before = slimdc.load(options.set)
     after = slimdc.slim(
         before,
@@ -71,9 +80,23 @@ def _run(options: argparse.Namespace) -> None:
         checkpoint=options.checkpoint,
     )
     slimdc.save(after, options.out)
-    print(
-        f"{options.out}: {before.components_per_class} -> {after.components_per_class} components "
-        f"per class, {before.nbytes:,} -> {after.nbytes:,} bytes"
-    )
+    counts = before.components_per_class, after.components_per_class
+    _tell(options.out, Truncated(*counts, before.nbytes, after.nbytes))
     if after.codes is not None and after.codes.reason:
         print(after.codes.reason)
+
+
+def _only_truncates(options: argparse.Namespace) -> bool:
+    """Tell whether the file need not be decoded: nothing computes then, on no backend."""
+    learns = options.steps != 0 and options.method != "truncate"
+    cuts = options.k is not None and options.method in ("parameter-matching", "truncate")
+    rounds = any(x is not None for x in (options.bits, options.nbytes, options.keep))
+    plain = options.backend == "numpy" and options.device is None and options.start == "auto"
+    return cuts and plain and not learns and not rounds
+
+
+def _tell(out: Path, done: Truncated) -> None:
+    print(
+        f"{out}: {done.components_before} -> {done.components} components per class, "
+        f"{done.nbytes_before:,} -> {done.nbytes:,} bytes"
+    )

@@ -70,7 +70,7 @@ def sample() -> Sample:
 
     folder = resources.files("slimdc") / "data"
     with resources.as_file(folder / _SET) as path:
-        data = storage.load(path)
+        data = storage.load(path, strict=True)
     with resources.as_file(folder / _TEST) as path:
         try:
             test, _ = read_tensors(path)

@@ -201,6 +201,6 @@ def _read(metadata: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
 def _permutation(order: object, count: int) -> tuple[int, ...] | None:
     """Check the order of so many rows; None stands for the one that changes nothing."""
     places = whole_numbers("order", order, at_least=0)
-    if sorted(places) != list(range(count)):
+    if len(places) != count or sorted(places) != list(range(count)):
         raise InvalidValueError("order", shown(places), f"each number from 0 to {count - 1} once")
     return None if places == tuple(range(count)) else places

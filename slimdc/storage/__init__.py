@@ -1,6 +1,7 @@
 """Files: sets in safetensors, written whole or not at all, and in the formats of others."""
 
+from slimdc.storage.file_truncation import Truncated, truncate_file
 from slimdc.storage.foreign import read, write
-from slimdc.storage.slimmable_file import load, save
+from slimdc.storage.slimmable_file import dumps, load, loads, save
 
-__all__ = ["load", "read", "save", "write"]
+__all__ = ["Truncated", "dumps", "load", "loads", "read", "save", "truncate_file", "write"]

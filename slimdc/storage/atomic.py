@@ -12,10 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from slimdc._checks import path as checked_path
+from slimdc.errors import FileError
+
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["replace", "writable"]
+__all__ = ["replace", "writable", "write_whole"]
 
 
 def writable(path: str | os.PathLike[str]) -> Path:
@@ -107,6 +110,38 @@ def replace(path: str | os.PathLike[str], payload: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def write_whole(path: str | os.PathLike[str], payload: bytes) -> None:
+    """Replace a file as `replace` does, with the errors of slimdc.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    payload : bytes
+        What it is to hold.
+
+    Raises
+    ------
+    InvalidTypeError
+        `path` is not a path.
+    FileError
+        The file cannot be written there.
+
+    Examples
+    --------
+    >>> write_whole("no folder/set", b"")
+    Traceback (most recent call last):
+    slimdc.errors.FileError: no folder/set: found no folder ..., expected a file that can be written
+    """
+    target = checked_path("path", path)
+    try:
+        replace(target, payload)
+    except (OSError, ValueError) as error:
+        raise FileError(
+            os.fspath(path), found=str(error), expected="a file that can be written"
+        ) from error
 
 
 def _state(target: Path) -> os.stat_result | None:

@@ -1,36 +1,33 @@
-"""The slimmable file: plain safetensors with metadata, written whole or not at all."""
+"""The slimmable file: one file of which every prefix is a set, written whole or not at all."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
-from slimdc._array import like, namespace
-from slimdc.errors import FileError, InvalidTypeError, InvalidValueError, SlimdcError
+from slimdc._array import namespace
+from slimdc.errors import InvalidTypeError
 from slimdc.parameterization import SlimmableDataset
-from slimdc.parameterization.description import NAMES, Description, Factors
-from slimdc.storage.tensor_file import DIGEST, read_tensors, write_tensors
-
-__all__ = ["load", "save"]
-
-FORMAT = "slimdc"
-VERSION = "2"
-
-# Files of version 1 have no digest. They hold just these keys, so that no file of a later version,
-# however damaged, passes for one.
-KEYS_OF_VERSION_1 = frozenset(
-    {"format", "version", "shape", "layout", "preprocessing", "dtype"}
-    | {"labels", "samples", "components"}
+from slimdc.storage.atomic import write_whole
+from slimdc.storage.content import (
+    Content,
+    content_of,
+    dumped,
+    in_framework_of,
 )
+from slimdc.storage.older_files import parse_older
+from slimdc.storage.prefix import Wanted, read_prefix, read_start
+from slimdc.storage.sources import MemorySource, Source, opened
+
+__all__ = ["dumps", "load", "loads", "save"]
 
 
 def save(data: SlimmableDataset, path: str | os.PathLike[str]) -> None:
-    """Write a set to a safetensors file, factors to the bit.
+    """Write a set to a slimmable file: floats to the bit, codes as they are.
 
     The file appears whole or not at all: it is written beside its target, flushed to the disk and
-    renamed. It holds the tensors u, s, vx and vy, and as metadata the format, its version, what
-    `SlimmableDataset.from_factors` takes, and a SHA-256 of all of it, by which `load` sees damage.
+    renamed. It is a safetensors file of one tensor, the components one after the other, the most
+    significant first; see docs/format.md.
 
     Parameters
     ----------
@@ -57,19 +54,60 @@ def save(data: SlimmableDataset, path: str | os.PathLike[str]) -> None:
     ...     load(pathlib.Path(folder) / "set.safetensors")
     SlimmableDataset(classes=2, components=2, samples=4, shape=(4,), dtype=float64)
     """
+    write_whole(path, dumps(data))
+
+
+def dumps(data: SlimmableDataset) -> bytes:
+    """Give the bytes of the file that `save` would write: a set as a message.
+
+    Parameters
+    ----------
+    data : SlimmableDataset
+        The set.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    InvalidTypeError
+        `data` is not a set.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = SlimmableDataset.from_arrays(np.eye(4), [0, 1, 0, 1])
+    >>> len(loads(dumps(data)))
+    4
+    """
     if not isinstance(data, SlimmableDataset):
         raise InvalidTypeError("data", found=type(data).__name__, expected="a SlimmableDataset")
-    metadata = {"format": FORMAT, "version": VERSION, **data.description.to_metadata()}
-    write_tensors(path, data.host_factors()._asdict(), metadata)
+    return dumped(data)
 
 
-def load(path: str | os.PathLike[str], *, like: Any = None) -> SlimmableDataset:
-    """Read a set that `save` wrote.
+def load(
+    path: str | os.PathLike[str],
+    *,
+    k: int | None = None,
+    nbytes: int | None = None,
+    strict: bool = False,
+    like: Any = None,
+) -> SlimmableDataset:
+    """Read a set that `save` wrote, or its most significant components and no more of the file.
 
     Parameters
     ----------
     path : str or path
-        The file.
+        The file, or its URL. ``https://`` is read by range requests; ``s3://``, ``gs://`` and all
+        else by fsspec: ``pip install "slimdc[remote]"``, and what fsspec asks for.
+    k : int, optional
+        Components of each class, as `SlimmableDataset.truncate` keeps them.
+    nbytes : int, optional
+        Bytes of the file that header and components may take: as many components as fit are read.
+        The smaller of both holds where both are given.
+    strict : bool
+        Whether a file that is cut is refused, rather than read as far as its components are whole.
     like : array, optional
         An array whose framework and device the factors are wanted in; by default NumPy. A set of
         float64 is narrowed to float32 in JAX without x64.
@@ -77,16 +115,32 @@ def load(path: str | os.PathLike[str], *, like: Any = None) -> SlimmableDataset:
     Returns
     -------
     SlimmableDataset
-        The set, with the factors that were saved, to the bit. A whitening of its preprocessing is
-        without its matrix: see `SlimmableDataset.with_preprocessing`.
+        The set, with the factors that were saved, to the bit; with `k` those of ``truncate(k)``. A
+        whitening of its preprocessing is without its matrix: see
+        `SlimmableDataset.with_preprocessing`.
 
     Raises
     ------
     InvalidTypeError
-        `path` is not a path, or `like` is not an array.
+        `path` is not a path, `k` or `nbytes` is no int, or `like` is not an array.
+    InvalidValueError
+        `k` is below 1 or above what the file held, or `nbytes` is too few for a component.
     FileError
-        The file does not exist, cannot be read, is truncated, damaged or no safetensors file, or
-        is not one of ours. Nothing in it is ever executed: a pickle is refused as any other file.
+        The file does not exist, cannot be read, is damaged (its component is named) or no
+        safetensors file, or is not one of ours. Nothing in it is ever executed: a pickle is refused
+        as any other file.
+    MissingLibraryError
+        The URL needs a library that is not installed.
+
+    Warns
+    -----
+    SlimdcWarning
+        The file is cut, a server without range requests sent more than was wanted, or some classes
+        hold fewer than `k` components.
+
+    Notes
+    -----
+    Files of versions 1 and 2 are read whole, whatever is wanted of them.
 
     Examples
     --------
@@ -94,39 +148,73 @@ def load(path: str | os.PathLike[str], *, like: Any = None) -> SlimmableDataset:
     Traceback (most recent call last):
     slimdc.errors.FileError: missing.safetensors: found no such file, expected a file to read
     """
-    tensors, metadata = read_tensors(path)
-    _check_version(path, metadata)
-    try:
-        if set(tensors) != set(NAMES):
-            raise InvalidValueError("tensors", str(sorted(tensors)), str(sorted(NAMES)))
-        data = SlimmableDataset(Factors(**tensors), Description.from_metadata(metadata))
-    except (SlimdcError, ValueError, TypeError, OverflowError) as error:
-        raise FileError(
-            os.fspath(path), found=f"a damaged set ({error})", expected="a set that was saved"
-        ) from error
-    if like is None:
-        return data
-    namespace(like, argument="like")
-    return _in_framework_of(like, data)
+    wanted = Wanted.checked(k, nbytes, strict)
+    if like is not None:
+        namespace(like, argument="like")
+    with opened(path) as source:
+        content = _content(source, wanted)
+    return _made(content, like)
 
 
-def _check_version(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> None:
-    """Refuse what is no slimmable file, and one that lacks the digest that its version has."""
-    name, version = metadata.get("format"), metadata.get("version")
-    if name != FORMAT or version not in ("1", VERSION):
-        raise FileError(
-            os.fspath(path),
-            found=f"format {name!r}, version {version!r}",
-            expected=f"format {FORMAT!r}, version '1' or {VERSION!r}",
-        )
-    whole = DIGEST in metadata if version == VERSION else set(metadata) == KEYS_OF_VERSION_1
-    if not whole:
-        raise FileError(
-            os.fspath(path),
-            found=f"a damaged set of version {version} (metadata {sorted(metadata)})",
-            expected="a set that was saved",
-        )
+def loads(
+    payload: bytes | bytearray | memoryview,
+    *,
+    k: int | None = None,
+    nbytes: int | None = None,
+    strict: bool = False,
+    like: Any = None,
+) -> SlimmableDataset:
+    """Read a set from bytes that `dumps` gave, or from the first of them.
+
+    Parameters
+    ----------
+    payload : bytes
+        The file.
+    k, nbytes, strict, like : optional
+        As in `load`.
+
+    Returns
+    -------
+    SlimmableDataset
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError, FileError
+        As in `load`; or `payload` is not bytes.
+
+    Warns
+    -----
+    SlimdcWarning
+        As in `load`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> message = dumps(SlimmableDataset.from_arrays(np.eye(4), [0, 1, 0, 1]))
+    >>> loads(message, k=1).components
+    (1, 1)
+    """
+    wanted = Wanted.checked(k, nbytes, strict)
+    if like is not None:
+        namespace(like, argument="like")
+    if not isinstance(payload, bytes | bytearray | memoryview):
+        raise InvalidTypeError("payload", type(payload).__name__, "bytes")
+    return _made(_content(MemorySource("payload", payload), wanted), like)
 
 
-def _in_framework_of(reference: Any, data: SlimmableDataset) -> SlimmableDataset:
-    return data.with_factors(*(like(factor, reference) for factor in data.factors))
+def _content(source: Source, wanted: Wanted) -> Content | SlimmableDataset:
+    start = read_start(source, wanted.nbytes)
+    if start is None:
+        data = parse_older(source.name, source.read(0))
+        if wanted.everything:
+            return data
+        return _content(MemorySource(source.name, dumped(data)), wanted)
+    prefix = read_prefix(source, start, wanted)
+    original = wanted.k is None and prefix.k == prefix.header.count
+    return content_of(source.name, prefix, original=original)
+
+
+def _made(content: Content | SlimmableDataset, like: Any) -> SlimmableDataset:
+    if isinstance(content, Content):
+        return content.made(like)
+    return content if like is None else in_framework_of(content, like)

@@ -6,16 +6,16 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from slimdc._array import HostArray
 from slimdc._checks import path as checked_path
 from slimdc.errors import FileError
-from slimdc.storage.atomic import replace
+from slimdc.storage.atomic import write_whole
+from slimdc.storage.json_text import plain_json
 
-__all__ = ["DIGEST", "digest", "read_tensors", "write_tensors"]
+__all__ = ["DIGEST", "digest", "parse_tensors", "read_tensors", "write_tensors"]
 
 # The key of the metadata under which a file holds the digest of all else in it.
 DIGEST = "sha256"
@@ -88,10 +88,39 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, HostArray], di
     >>> tensors, metadata["unit"], len(metadata["sha256"])
     ({'x': array([0., 0.])}, 'pixel', 64)
     """
-    tensors, metadata = _parsed(path, _bytes(path))
+    return parse_tensors(os.fspath(path), _bytes(path))
+
+
+def parse_tensors(name: str, payload: bytes) -> tuple[dict[str, HostArray], dict[str, str]]:
+    """Read the bytes of a safetensors file, as `read_tensors` reads the file.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    payload : bytes
+        All of it.
+
+    Returns
+    -------
+    tensors : dict of str to numpy.ndarray
+    metadata : dict of str to str
+
+    Raises
+    ------
+    FileError
+        As in `read_tensors`.
+
+    Examples
+    --------
+    >>> parse_tensors("payload", b"")
+    Traceback (most recent call last):
+    slimdc.errors.FileError: payload: found a file that is truncated or no safetensors file ...
+    """
+    tensors, metadata = _parsed(name, payload)
     if DIGEST in metadata and metadata[DIGEST] != digest(tensors, metadata):
         raise FileError(
-            os.fspath(path),
+            name,
             found="a file that was damaged or edited: its contents do not match their digest",
             expected="a file as it was written",
         )
@@ -130,15 +159,10 @@ def write_tensors(
     """
     from safetensors.numpy import save as serialise
 
-    target = checked_path("path", path)
+    checked_path("path", path)
     ordered = {name: _in_order(x) for name, x in tensors.items()}
     sealed = {**metadata, DIGEST: digest(ordered, metadata)}
-    try:
-        replace(target, serialise(ordered, sealed))
-    except (OSError, ValueError) as error:
-        raise FileError(
-            os.fspath(path), found=str(error), expected="a file that can be written"
-        ) from error
+    write_whole(path, serialise(ordered, sealed))
 
 
 def _bytes(path: str | os.PathLike[str]) -> bytes:
@@ -160,9 +184,7 @@ def _bytes(path: str | os.PathLike[str]) -> bytes:
         raise FileError(os.fspath(path), found=str(error), expected="a file to read") from error
 
 
-def _parsed(
-    path: str | os.PathLike[str], payload: bytes
-) -> tuple[dict[str, HostArray], dict[str, str]]:
+def _parsed(name: str, payload: bytes) -> tuple[dict[str, HostArray], dict[str, str]]:
     from safetensors import SafetensorError
     from safetensors.numpy import load as deserialise
 
@@ -170,11 +192,11 @@ def _parsed(
         tensors = deserialise(payload)
         # Of bytes the library gives the tensors only. It has checked this header and its length.
         length = int.from_bytes(payload[:8], "little")
-        header = json.loads(payload[8 : 8 + length].decode(), object_pairs_hook=_distinct)
+        header = plain_json("header", payload[8 : 8 + length].decode())
     except (SafetensorError, KeyError, ValueError, TypeError, OverflowError) as error:
         # All but the first: tensors of a dtype or of a size that NumPy lacks.
         raise FileError(
-            os.fspath(path),
+            name,
             found=f"a file that is truncated or no safetensors file ({error})",
             expected="a safetensors file",
         ) from error
@@ -185,11 +207,3 @@ def _in_order(x: HostArray) -> HostArray:
     """Give an array as it lies in a file: safetensors writes memory, and asks for no strides."""
     host = np.asarray(x)
     return np.asarray(host, dtype=host.dtype.newbyteorder("="), order="C")
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse an object in which a key appears twice: one reader takes the first, one the last."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key that appears twice")
-    return found

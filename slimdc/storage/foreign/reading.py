@@ -217,7 +217,7 @@ def _space(asked: object, name: str, known: Format) -> Preprocessing:
 
 
 def _own(path: Any, asked: object) -> SlimmableDataset:
-    data = load(path)
+    data = load(path, strict=True)
     if isinstance(asked, str) and asked == "auto":
         return data
     # An equal one is welcome: it may bring the matrix of a whitening, which files do not hold.
