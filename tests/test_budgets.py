@@ -342,7 +342,7 @@ def test_what_cannot_be_asked(name: str) -> None:
 
 
 def test_budgets_are_checked_and_plain() -> None:
-    with pytest.raises(InvalidValueError, match="keep: .* below 1"):
+    with pytest.raises(InvalidValueError, match=r"keep: .* below 1"):
         Budget(keep=1.0)
     budget = Budget(np.int64(2), np.float32(4))
     assert (type(budget.k), type(budget.bits)) == (int, float)
