@@ -65,6 +65,16 @@ def bands(shape: tuple[int, ...], layout: str) -> list[int]:
     return [octave + colour * (most + 1) for octave, colour in found]
 
 
+def weights(shape: tuple[int, ...], layout: str) -> list[float]:
+    """How much coarser each cosine is than the mean: the root of its frequency in the image."""
+    channel = {"channels_last": 2, "channels_first": 0}.get(layout)
+    found = []
+    for place in np.ndindex(*shape):
+        squared = sum(f * f for axis, f in enumerate(place) if axis != channel)
+        found.append(1.0 if channel is None else max(math.sqrt(squared), 1.0) ** 0.5)
+    return found
+
+
 def cosines(n: int) -> np.ndarray:
     """The orthonormal DCT-II, a row for each frequency."""
     found = np.zeros((n, n))
@@ -132,7 +142,7 @@ def decoded(codes: Any, known: Any, entries: int, k: int) -> tuple[np.ndarray, n
         y = np.zeros((known.samples[i], entries))
         for j in range(min(k, held)):
             row = numbers[j][sum(c > j for c in known.components[:i])]
-            sizes = np.asarray(row[entries + n :], float)
+            sizes = np.asarray(row[entries + n :]) * weights(known.shape, known.layout)
             sample = sample_of(sizes * codes.step, known.shape, known.layout)
             labels = turn @ (np.asarray(row[:entries]) * codes.label_step)
             if codes.rows:

@@ -21,7 +21,6 @@ from slimdc.parameterization.description import Description, Factors
 from slimdc.parameterization.quantization import Codes, Rounder
 from slimdc.parameterization.quantization.codes import band_of
 from slimdc.parameterization.quantization.quantize import are_rows
-from slimdc.parameterization.quantization.rounding import DEAD_ZONE, multiples
 from slimdc.parameterization.quantization.transform import (
     SampleTransform,
     cosine_matrix,
@@ -158,13 +157,11 @@ def test_a_thousand_classes_take_no_rotations() -> None:
     assert rows.shape == (1000, 1, 1000)
 
 
-@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e3))
-def test_multiples_have_a_dead_zone(value: float, step: float) -> None:
-    number = float(multiples(np.asarray([value]), step)[0])
-    assert number == round(number)
-    assert number * value >= 0
-    rest = abs(value) / step - abs(number)
-    assert -DEAD_ZONE - 1e-6 <= rest <= 1 - DEAD_ZONE + 1e-6
+@pytest.mark.parametrize("kind", SHAPES)
+def test_weights_are_roots_of_frequencies(kind: str) -> None:
+    known = made(kind, (2, 2)).description
+    expected = plain_decoder.weights(known.shape, known.layout)
+    np.testing.assert_allclose(SampleTransform(known).weights, expected, rtol=1e-15)
 
 
 # Bytes
@@ -300,7 +297,8 @@ def test_rounded_rows_are_near_and_coefficients_fit_them(kind: str) -> None:
     assert few.codes is not None
     transform = SampleTransform(data.description)
     difference = transform.forward((host(few.arrays()[0]) - data.arrays()[0]).reshape(7, -1))
-    assert np.abs(difference).max() <= (1 - DEAD_ZONE) * few.codes.step * (1 + 1e-9)
+    steps = few.codes.step * transform.weights
+    assert (np.abs(difference) / steps).max() <= 0.5 * (1 + 1e-9)
     labels = host(few.arrays()[1]) - data.arrays()[1]
     turned_labels = turned(
         np.stack([np.resize(labels[:4], (4, 2)), np.resize(labels[4:], (4, 2))]), (0, 1)
@@ -327,7 +325,8 @@ def test_coefficients_and_labels_are_fitted_to_rounded_rows() -> None:
         rows = np.stack([row[8:] for row in mine])
         _, s, vx, _ = data.host_factors()
         cosines = transform.forward(s[i, :n, None] * vx[i, :n])
-        assert (rows == multiples(cosines, step)).all()
+        assert (rows == np.rint(cosines / (step * transform.weights))).all()
+        rows = rows * transform.weights
         unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         target = transform.forward(x[at : at + n].reshape(n, -1))
         wanted = np.linalg.lstsq(unit.T, target.T, rcond=None)[0].T / step

@@ -91,8 +91,9 @@ def test_networks_see_what_is_rounded_on_the_host(space: Space) -> None:
     for i in range(2):
         for j in range(data.components[i]):
             row = transform.forward(s[i, j] * vx[i, j])
-            numbers = [np.sign(v) * np.floor(abs(v) / step + 0.42) for v in row]
-            expected = plain_decoder.sample_of(np.asarray(numbers) * step, (8, 8, 1), data.layout)
+            steps = step * np.asarray(plain_decoder.weights((8, 8, 1), data.layout))
+            numbers = [round(v / each) for v, each in zip(row, steps, strict=True)]
+            expected = plain_decoder.sample_of(numbers * steps, (8, 8, 1), data.layout)
             found = space.host(seen["vx"])[i, j] * s[i, j]
             np.testing.assert_allclose(found, expected, atol=2e-6 if dtype == "float32" else 1e-12)
     assert not space.host(seen["vx"])[1, 4].any()  # padding
@@ -120,7 +121,8 @@ def test_the_rows_that_are_seen_are_those_that_are_coded() -> None:
         numbers = plain_decoder.numbers_of(rounder.codes_at(step), small.description, 2)
         transform = SampleTransform(data.description)
         for j, component in enumerate(numbers):
-            stored = np.asarray(component)[:, -64:] * step
+            weights = plain_decoder.weights(data.shape, data.layout)
+            stored = np.asarray(component)[:, -64:] * weights * step
             cosines = transform.forward(np.ldexp(rows[:, j], held.units.x))
             np.testing.assert_allclose(cosines, stored, atol=1e-9 * scale)
 
@@ -166,7 +168,8 @@ def test_only_cosines_that_take_bits_move() -> None:
     transform = SampleTransform(image_set().description)
     cosines = transform.forward(tensors["s"][..., None] * tensors["vx"])
     rounded: Any = plan.seen
-    may = np.abs(cosines) >= 0.5 * rounded.step
+    weights = plain_decoder.weights(image_set().shape, image_set().layout)
+    may = np.abs(cosines) >= 0.5 * rounded.step * np.asarray(weights)
     change = np.abs(transform.forward(moved["vx"]))
     assert 0.05 < may.mean() < 0.95
     assert change[~may].max() < 1e-10

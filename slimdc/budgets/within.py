@@ -107,11 +107,12 @@ def rounding_plan(plan: Plan, choice: Choice) -> Plan:
     with plan.compute.session():
         tensors = held.start()
         cosines = transform.forward(tensors["s"][:, :, None] * tensors["vx"])
+        seen = StraightThrough(transform, step)
         xp = array_namespace(cosines)
-        mask = xp.astype(xp.abs(cosines) >= SUPPORT * step, cosines.dtype)
+        mask = xp.astype(xp.abs(cosines) >= SUPPORT * seen.steps(cosines), cosines.dtype)
     allowed = Support(transform, mask, fixed=choice.candidate.kind == "rows")
     return replace(
         plan,
         parameterization=replace(held, allowed=allowed),
-        seen=StraightThrough(transform, step),
+        seen=seen,
     )

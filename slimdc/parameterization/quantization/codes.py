@@ -59,9 +59,10 @@ class Numbers(NamedTuple):
 class Codes:
     """A set as whole numbers in bytes, component by component.
 
-    A row of samples is the inverse cosine transform of its numbers times `step`; a coefficient of
-    U diag(s) is its number times `step` over the length of that row, so that all errors weigh
-    alike in X; a row of labels is turned by `label_rotation`, in steps of `label_step`.
+    A row of samples is the inverse cosine transform of its numbers times `step` and the weights of
+    their frequencies; a coefficient of U diag(s) is its number times `step` over the length of that
+    row, so that all errors weigh alike in X; a row of labels is turned by `label_rotation`, in
+    steps of `label_step`.
 
     Parameters
     ----------
@@ -220,11 +221,13 @@ def unpacked(codes: Codes, description: Description, entries: int) -> Parts:
 
 def parts_of(numbers: Numbers, steps: Codes, description: Description) -> Parts:
     """Compute the parts that numbers stand for."""
-    x = SampleTransform(description).inverse(numbers.x * steps.step)
+    transform = SampleTransform(description)
+    cosines = transform.weights * numbers.x
+    x = transform.inverse(cosines * steps.step)
     y = turned(np.asarray(numbers.y * steps.label_step, np.float64), description.labels)
     if numbers.left is None:
         return Parts(None, x, y)
-    length = np.sqrt((numbers.x.astype(np.float64) ** 2).sum(axis=2))
+    length = np.sqrt((cosines**2).sum(axis=2))
     return Parts(numbers.left / np.where(length > 0, length, 1.0)[:, None, :], x, y)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from slimdc.backend import Array, Tensors
-from slimdc.parameterization.quantization.rounding import multiples
 from slimdc.parameterization.quantization.transform import SampleTransform
 
 __all__ = ["StraightThrough", "Support"]
@@ -45,18 +44,25 @@ class StraightThrough:
         """Give tensors with rounded rows."""
         s, vx = tensors["s"][:, :, None], tensors["vx"]
         xp = array_namespace(vx)
-        numbers = multiples(self.transform.forward(s * vx), self.step)
-        rows = self.transform.inverse(numbers * self.step)
+        steps = self.steps(vx)
+        numbers = xp.round(self.transform.forward(s * vx) / steps)
+        rows = self.transform.inverse(numbers * steps)
         held = xp.abs(s) > 1e-30
         return tensors | {"vx": xp.where(held, rows / xp.where(held, s, xp.ones_like(s)), vx)}
+
+    def steps(self, like: Array) -> Array:
+        """Give the step of each cosine, in the dtype and on the device of an array."""
+        xp = array_namespace(like)
+        steps = self.transform.weights * self.step
+        return xp.asarray(steps, dtype=like.dtype, device=device(like))
 
 
 @dataclass(frozen=True)
 class Support:
     """Let training move only the cosines that take bits, and U only where it is not fixed.
 
-    An optimiser that moves all numbers alike would push thousands of small ones over the edge of
-    their dead zone, where each costs bits and adds noise. In the set in the package, 5 components
+    An optimiser that moves all numbers alike would push thousands of small ones over half a step,
+    where each costs bits and adds noise. In the set in the package, 5 components
     in 3,200 bytes, 200 steps on the support bring 81.2 % where free ones bring 78.8, and none 77.3.
 
     Parameters

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from slimdc.parameterization.description import Description, Factors
@@ -13,38 +10,12 @@ from slimdc.parameterization.quantization.codes import Codes, Numbers, Parts
 from slimdc.parameterization.quantization.entropy import LARGEST
 from slimdc.parameterization.quantization.transform import SampleTransform, turned
 
-__all__ = ["multiples", "parts_of_factors", "rounded_to"]
+__all__ = ["parts_of_factors", "rounded_to"]
 
 Floats = NDArray[np.float64]
 
-# A number is rounded up from 1 - this on: zeros are cheap, so that a few more of them pay.
-DEAD_ZONE = 0.42
 # Labels are this much finer than samples, both measured by their mean squares.
 LABELS = 0.125
-
-
-def multiples(values: Any, step: float) -> Any:
-    """Round values to multiples of a step, toward zero where in doubt.
-
-    Parameters
-    ----------
-    values : array
-        Coefficients.
-    step : float
-        The step.
-
-    Returns
-    -------
-    array
-        Whole numbers, in the dtype of the values.
-
-    Examples
-    --------
-    >>> multiples(np.asarray([0.55, -0.6, 2.7]), 1.0).tolist()
-    [0.0, -1.0, 3.0]
-    """
-    xp = array_namespace(values)
-    return xp.sign(values) * xp.floor(xp.abs(values) / step + DEAD_ZONE)
 
 
 def parts_of_factors(factors: Factors, *, rows: bool) -> Parts:
@@ -73,7 +44,7 @@ def rounded_to(step: float, parts: Parts, description: Description) -> tuple[Cod
     Parameters
     ----------
     step : float
-        Step of the samples' cosine coefficients.
+        Step of the samples' cosine coefficients, at frequency 0.
     parts : Parts
         What is rounded.
     description : Description
@@ -86,16 +57,17 @@ def rounded_to(step: float, parts: Parts, description: Description) -> tuple[Cod
     numbers : Numbers
     """
     transform = SampleTransform(description)
-    x = _whole(multiples(transform.forward(parts.x), step))
+    cosines, weights = transform.forward(parts.x), transform.weights
+    x = _whole(np.rint(cosines / (weights * step)))
     y = parts.y if parts.left is None else parts.left @ parts.y
     label_step = step * LABELS * _unit(y, parts, description)
     codes = Codes(step, label_step, parts.left is None, ())
     if parts.left is None:
         return codes, Numbers(None, x, _whole(np.rint(turned(y, description.labels) / label_step)))
-    length = np.sqrt((x.astype(np.float64) ** 2).sum(axis=2))
+    length = np.sqrt(((weights * x) ** 2).sum(axis=2))
     length = np.where(length > 0, length, 1.0)
-    target = parts.left @ transform.forward(parts.x)
-    wanted = _least_squares((x / length[:, :, None]).mT, target.mT).mT
+    basis, target = weights * x / length[:, :, None], parts.left @ cosines
+    wanted = _least_squares(basis.mT, target.mT).mT
     left = _whole(np.rint(wanted / step))
     left[:, :, 0] += _without_samples(parts, description)
     labels = _least_squares(left / length[:, None, :], turned(y, description.labels))
