@@ -71,8 +71,9 @@ def slim(
         Bits for each number of the result, on average, as for `SlimmableDataset.quantize`;
         training sees the set as it will be rounded.
     nbytes : int, optional
-        Bytes that the result may take. Directions or rows, their number and their bits are chosen
-        together so that random networks lose least (Eq. 7, relative); ``print`` says what and why.
+        Bytes that a file of the result may take, header and all. Directions or rows, their number
+        and their bits are chosen together so that random networks lose least (Eq. 7, relative);
+        ``print`` says what and why.
     keep : float, optional
         Share of the solutions of random networks to be kept, such as 0.9, in as few bytes as may
         be. One of `bits`, `nbytes` and `keep` can be given.

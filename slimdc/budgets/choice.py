@@ -15,6 +15,7 @@ from slimdc.budgets.rows import chosen_rows
 from slimdc.errors import InvalidValueError, SlimdcWarning
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.quantization import Codes, Rounder
+from slimdc.storage.content import header_bytes
 
 __all__ = ["Candidate", "Choice", "Start", "candidates", "choose_by_share", "choose_within"]
 
@@ -52,6 +53,11 @@ class Candidate:
         rows = self.kind == "rows"
         return Rounder(self.data.host_factors(), self.data.description, rows=rows)
 
+    @property
+    def header_bytes(self) -> int:
+        """Bytes of its file before the components."""
+        return header_bytes(self.data, rows=self.kind == "rows")
+
     def rounded(self, rounder: Rounder, step: float) -> SlimmableDataset:
         """Give the set that a step leaves."""
         factors = rounder.rounded(step)
@@ -68,13 +74,15 @@ class Choice:
     candidate : Candidate
         What is kept.
     nbytes : int
-        Bytes that it may take.
+        Bytes that its components may take.
     step : float
         With which it takes about as many.
     lost : float
         What is lost of the solutions of random networks (Eq. 7, relative).
     reason : str
         In words, with what the best of the other kind would have lost.
+    whole : int or None
+        Bytes that its file may take, header and all; None where nothing is said of that.
     """
 
     candidate: Candidate
@@ -82,6 +90,11 @@ class Choice:
     step: float
     lost: float
     reason: str
+    whole: int | None = None
+
+    def narrowed(self, excess: int) -> Choice:
+        """Give its components so many bytes less."""
+        return replace(self, nbytes=self.nbytes - excess)
 
     def codes(self, data: SlimmableDataset | None = None) -> Codes:
         """Code what was chosen, or what training made of it."""
@@ -120,8 +133,17 @@ def _directions(before: SlimmableDataset, k: int) -> SlimmableDataset:
         return before.truncate(k)
 
 
-def choose_within(nbytes: int, tried: Iterable[Candidate], criterion: Criterion) -> Choice:
-    """Choose what loses least within a number of bytes.
+def choose_within(nbytes: int, tried: Iterable[Candidate], criterion: Criterion | None) -> Choice:
+    """Choose what loses least of what a file of so many bytes can hold.
+
+    Parameters
+    ----------
+    nbytes : int
+        Bytes of the file, header and all.
+    tried : iterable of Candidate
+        What might be kept.
+    criterion : Criterion or None
+        What is lost; None where there is but one candidate.
 
     Raises
     ------
@@ -130,15 +152,18 @@ def choose_within(nbytes: int, tried: Iterable[Candidate], criterion: Criterion)
     """
     found, least = [], []
     for candidate in tried:
-        rounder = candidate.rounder
-        if rounder.least > nbytes:
-            least.append(rounder.least)
+        rounder, header = candidate.rounder, candidate.header_bytes
+        if rounder.least + header > nbytes:
+            least.append(rounder.least + header)
             continue
-        step = rounder.step(nbytes)
-        lost = criterion(candidate.rounded(rounder, step))
-        found.append(Choice(candidate, nbytes, step, lost, ""))
+        step = rounder.step(nbytes - header)
+        lost = criterion(candidate.rounded(rounder, step)) if criterion else math.nan
+        found.append(Choice(candidate, nbytes - header, step, lost, "", nbytes))
     if not found:
-        raise InvalidValueError("nbytes", str(nbytes), f"at least {min(least)}")
+        expected = f"at least {min(least)}, with a header of its file"
+        raise InvalidValueError("nbytes", str(nbytes), expected)
+    if criterion is None:
+        return found[0]
     return _best(found, lambda choice: (choice.lost, choice.candidate.k))
 
 

@@ -85,14 +85,8 @@ def chosen_rows(data: SlimmableDataset, k: int) -> SlimmableDataset:
     for i, order in enumerate(orders):
         left = u[blocks[i], order] * s[min(i, s.shape[0] - 1)]
         found[i, : kept[i]] = left @ rows[i]
-    places = np.split(data.order, np.cumsum(data.samples)[:-1])
-    left_places = np.concatenate([p[order] for p, order in zip(places, orders, strict=True)])
-    known = replace(
-        data.description,
-        samples=kept,
-        components=kept,
-        order=tuple(np.argsort(np.argsort(left_places)).tolist()),
-    )
+    # Where the rows stood among those that are gone is not worth its bytes in a file.
+    known = replace(data.description, samples=kept, components=kept, order=None)
     factors = factors_of(Parts(None, *np.split(found, [vx.shape[2]], axis=2)), known)
     return SlimmableDataset(Factors(*(like(x, data.u, data.factor_dtype) for x in factors)), known)
 

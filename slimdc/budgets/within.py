@@ -27,6 +27,7 @@ from slimdc.parameterization.quantization.in_training import StraightThrough, Su
 from slimdc.parameterization.quantization.transform import SampleTransform
 from slimdc.parameterization.truncation import components_after
 from slimdc.settings import SLIM, SlimSettings
+from slimdc.storage.content import dumped
 from slimdc.training.plan import Plan
 
 __all__ = ["choose", "coded", "rounding_plan"]
@@ -71,8 +72,10 @@ def choose(budget: Budget, task: Task, way: Way) -> Choice:
             k = k or max(before.samples if start == "rows" else before.components)
         tried = list(candidates(before, start, k))
     if len(tried) == 1 and budget.keep is None:
+        if budget.nbytes is not None:
+            return choose_within(budget.nbytes, tried, None)
         only, rounder = tried[0], tried[0].rounder
-        nbytes = budget.nbytes or rounder.bytes_of(budget.bits or 0.0, only.data.numbers)
+        nbytes = rounder.bytes_of(budget.bits or 0.0, only.data.numbers)
         return Choice(only, nbytes, rounder.step(nbytes), math.nan, "")
     criterion = _criterion(task)
     if budget.nbytes is not None:
@@ -92,9 +95,11 @@ def coded(choice: Choice, data: SlimmableDataset) -> SlimmableDataset:
     with np.errstate(all="ignore"):
         codes = replace(choice.codes(data), reason=choice.reason)
     dtype: Any = data.factor_dtype
-    return SlimmableDataset.from_codes(
+    found = SlimmableDataset.from_codes(
         codes, data.description, data.label_entries, dtype=dtype, like=data.u
     )
+    excess = 0 if choice.whole is None else len(dumped(found)) - choice.whole
+    return found if excess <= 0 else coded(choice.narrowed(excess), data)
 
 
 def rounding_plan(plan: Plan, choice: Choice) -> Plan:

@@ -16,7 +16,16 @@ from slimdc.storage.header import Header, digest_of
 from slimdc.storage.prefix import Prefix, Wanted
 from slimdc.storage.said import Said
 
-__all__ = ["Content", "content_of", "dumped", "fitting", "in_framework_of", "sealed", "truncated"]
+__all__ = [
+    "Content",
+    "content_of",
+    "dumped",
+    "fitting",
+    "header_bytes",
+    "in_framework_of",
+    "sealed",
+    "truncated",
+]
 
 
 class Content(NamedTuple):
@@ -122,6 +131,43 @@ def dumped(data: SlimmableDataset) -> bytes:
     header = Header(dtype, said, said.text(), held, places, None, ())
     header = replace(header, sizes=sizes_of(said, held, apart=header.apart))
     return sealed(header, [x.data.cast("B") for x in packed(factors, header)])
+
+
+def header_bytes(data: SlimmableDataset, *, rows: bool) -> int:
+    """Count the bytes before the components of a set, were it one of few bits.
+
+    Parameters
+    ----------
+    data : SlimmableDataset
+        The set.
+    rows : bool
+        Whether its components are samples.
+
+    Returns
+    -------
+    int
+        With steps of as many digits as they mostly have, and components of five.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = SlimmableDataset.from_arrays(np.eye(8), np.arange(8) % 2)
+    >>> few = data.quantize(16)
+    >>> 0 <= header_bytes(data, rows=False) - (len(dumped(few)) - few.nbytes) < 40
+    True
+    """
+    steps = Codes(1 / 7, 1 / 7, rows, ())
+    said = replace(
+        Said.of(data),
+        samples=None if rows else data.samples,
+        order=None if rows else data.description.order,
+        shared="",
+        codes=steps,
+        factors=data.factor_dtype,
+    )
+    order = data.description.order if rows else None
+    sizes = (99_999,) * max(data.components)
+    return len(Header("U8", said, said.text(), data.components, None, order, sizes).written())
 
 
 def fitting(header: Header, wanted: Wanted) -> int:
