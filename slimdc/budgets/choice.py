@@ -209,7 +209,9 @@ def _best(found: list[Choice], key: Key) -> Choice:
     text += " (Eq. 7)"
     if others:
         other = min(others, key=key)
-        text += f"; {_named(other)} in {other.nbytes:,} bytes would keep {_kept(other)}"
+        text += (
+            f"; {_named(other)} in {other.whole or other.nbytes:,} bytes would keep {_kept(other)}"
+        )
     return replace(best, reason=text)
 
 

@@ -50,10 +50,12 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--checkpoint", type=Path, metavar="PATH", help="write progress there, resume if present"
     )
-    command.set_defaults(run=_run)
+    command.set_defaults(run=_run, refuse=command.error)
 
 
 def _run(options: argparse.Namespace) -> None:
+    if all(x is None for x in (options.k, options.nbytes, options.keep, options.bits)):
+        options.refuse("how small? one of -k, --nbytes, --keep, --bits is required")
     import slimdc
     from slimdc.storage import Truncated, truncate_file
 
