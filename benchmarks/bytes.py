@@ -160,6 +160,7 @@ def fill(
         }
         if stored.data.codes is not None:
             cell |= {"chosen": stored.data.codes.reason, "k": stored.data.components_per_class}
+            cell |= {"file": len(slimdc.dumps(stored.data))}
         journal.note(way, cell)
         print(f"{way}: {stored.nbytes:,} bytes, {found}", flush=True)
 

@@ -15,7 +15,7 @@ from slimdc._inputs import Openable, open_set
 from slimdc.backend import Backend, Compute, resolve
 from slimdc.budgets.budget import Budget
 from slimdc.budgets.choice import Start
-from slimdc.budgets.within import choose, coded, rounding_plan
+from slimdc.budgets.within import choose, coded, fits, rounding_plan
 from slimdc.errors import InvalidValueError
 from slimdc.methods.method import Task
 from slimdc.methods.registry import slimming
@@ -73,7 +73,7 @@ def slim(
     nbytes : int, optional
         Bytes that a file of the result may take, header and all. Directions or rows, their number
         and their bits are chosen together so that random networks lose least (Eq. 7, relative);
-        ``print`` says what and why.
+        ``print`` says what and why. A set of few bits that fits already stays as it is.
     keep : float, optional
         Share of the solutions of random networks to be kept, such as 0.9, in as few bytes as may
         be. One of `bits`, `nbytes` and `keep` can be given.
@@ -164,6 +164,8 @@ def slim(
     count = budget.k or before.components_per_class
     task = Task.slimming(before, count, network, settings, rng, place)
     one_of("samples", samples, ("keep", "match"))
+    if budget.nbytes is not None and k is None and fits(before, budget.nbytes):
+        return before
     if budget.coded:
         if samples == "match":
             raise InvalidValueError("samples", "'match' with few bits", "'keep', or start='rows'")

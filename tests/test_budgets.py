@@ -259,6 +259,16 @@ def test_the_least_budget_is_named_and_enough() -> None:
     assert slim(data, k=2, bits=least_bits).codes is not None
 
 
+def test_a_set_that_fits_stays_as_it_is() -> None:
+    """Rounded again, more finely, it would only take more bytes."""
+    few = vectors((5, 6)).quantize(6)
+    size = len(dumps(few))
+    assert slim(few, nbytes=size) is few
+    assert slim(few, nbytes=10**6, steps=20, width=8) is few
+    assert len(dumps(slim(few, nbytes=size - 1))) < size
+    assert slim(few, k=2, nbytes=10**6).components == (2, 2)
+
+
 def test_kinds_and_numbers_can_be_asked_for() -> None:
     data = vectors((5, 6))
     for k, start, rows in ((2, "rows", True), (3, "components", False)):

@@ -30,7 +30,7 @@ from slimdc.settings import SLIM, SlimSettings
 from slimdc.storage.content import dumped
 from slimdc.training.plan import Plan
 
-__all__ = ["choose", "coded", "rounding_plan"]
+__all__ = ["choose", "coded", "fits", "rounding_plan"]
 
 # A cosine may be trained if it is at least half a step at first: so it takes bits, or nearly.
 SUPPORT = 0.5
@@ -100,6 +100,11 @@ def coded(choice: Choice, data: SlimmableDataset) -> SlimmableDataset:
     )
     excess = 0 if choice.whole is None else len(dumped(found)) - choice.whole
     return found if excess <= 0 else coded(choice.narrowed(excess), data)
+
+
+def fits(data: SlimmableDataset, nbytes: int) -> bool:
+    """Tell whether a set of few bits has a file of so many bytes at most: then nothing is lost."""
+    return data.codes is not None and len(dumped(data)) <= nbytes
 
 
 def rounding_plan(plan: Plan, choice: Choice) -> Plan:
