@@ -215,7 +215,7 @@ def interrupt(count: int, steps: int, terms: Any) -> None:
         raise InterruptionError
 
 
-@pytest.mark.parametrize("options", [{"bits": 3, "k": 2}, {"nbytes": 200}, {"k": 2, "keep": 0.1}])
+@pytest.mark.parametrize("options", [{"bits": 3, "k": 2}, {"nbytes": 500}, {"k": 2, "keep": 0.1}])
 def test_resumed_runs_end_as_whole_ones(options: dict[str, Any], tmp_path: Any) -> None:
     data = image_set(dtype="float32")
     job = partial(slimdc.slim, data, width=4, steps=30, checkpoint_interval=10)
@@ -227,7 +227,7 @@ def test_resumed_runs_end_as_whole_ones(options: dict[str, Any], tmp_path: Any) 
         {"k": 2},
         {"bits": 4, "k": 2},
         {"bits": 3, "k": 2, "start": "rows"},
-        {"nbytes": 201},
+        {"nbytes": 501},
         {"keep": 0.2, "k": 2},
     ):
         with pytest.raises(InvalidValueError, match="checkpoint"):
