@@ -185,7 +185,7 @@ def slim(
         plan = rounding_plan(plan, choice)
 
     def digest() -> str:
-        told = ("slim", method, count, samples, seed, settings, budget, after.description)
+        told = ("slim", method, count, samples, seed, settings, budget, after.components)
         return identity(plan.compute, plan.network, before, *told)
 
     after = run(plan, monitor, digest, f"slim to {after.components_per_class}")
