@@ -15,12 +15,12 @@ processes share the work by cells (``--only``) or data.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from paper import RESULTS, alone
@@ -90,8 +90,8 @@ def _given(stored: Stored) -> Stored:
     return stored
 
 
-def _slimmed(before: SlimmableDataset, **options: object) -> Stored:
-    small = slimdc.slim(before, progress=False, **options)  # type: ignore[arg-type]
+def _slimmed(before: SlimmableDataset, **options: Any) -> Stored:
+    small = slimdc.slim(before, progress=False, **options)
     return Stored(str(small), small, small.nbytes)
 
 
@@ -165,16 +165,16 @@ def fill(
         print(f"{way}: {stored.nbytes:,} bytes, {found}", flush=True)
 
 
-def known(folder: Path) -> dict[str, list[dict[str, object]]]:
+def known(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """Read the cells of all seeds, by way."""
-    found: dict[str, list[dict[str, object]]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for lines in sorted(folder.glob("*/cells.jsonl")):
         for way, cell in read(lines.parent)[1].items():
             found.setdefault(way, []).append(cell)
     return found
 
 
-def table(found: dict[str, list[dict[str, object]]]) -> Iterator[str]:
+def table(found: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     """Lay the cells out in Markdown, most bytes first."""
     yield "| stored | bytes | accuracy | seeds |"
     yield "|---|---|---|---|"
@@ -183,16 +183,14 @@ def table(found: dict[str, list[dict[str, object]]]) -> Iterator[str]:
         yield f"| {way} | {nbytes:,} | {mean:.1f} ± {spread:.1f} | {len(found[way])} |"
 
 
-def point(cells: list[dict[str, object]]) -> tuple[int, float, float]:
+def point(cells: list[dict[str, Any]]) -> tuple[int, float, float]:
     """Give the bytes of a way, its mean accuracy, and the spread over its networks."""
-    accuracies = np.asarray(
-        [a for cell in cells for a in json.loads(json.dumps(cell["accuracies"]))]
-    )
-    nbytes = max(int(str(cell["bytes"])) for cell in cells)
+    accuracies = np.asarray([a for cell in cells for a in cell["accuracies"]])
+    nbytes = max(int(cell["bytes"]) for cell in cells)
     return nbytes, float(accuracies.mean()), float(accuracies.std(ddof=1))
 
 
-def draw(found: dict[str, list[dict[str, object]]], path: Path) -> None:
+def draw(found: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """Draw accuracy against bytes, a line for each family of ways."""
     import matplotlib
 

@@ -259,6 +259,7 @@ def test_other_urls_go_through_fsspec(data: slimdc.SlimmableDataset, tmp_path: P
 
 
 def test_fsspec_is_asked_for_the_prefix_only(data: slimdc.SlimmableDataset, monkeypatch) -> None:
+    library("fsspec")
     memory = library("fsspec.implementations.memory").MemoryFileSystem
     memory().pipe_file("/counted", slimdc.dumps(data))
     spans, whole = [], memory.cat_file

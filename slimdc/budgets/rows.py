@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from slimdc._array import like
 from slimdc._checks import whole_number
 from slimdc.parameterization import SlimmableDataset
+from slimdc.parameterization.balance import side_by_side
 from slimdc.parameterization.description import Factors
 from slimdc.parameterization.quantization.codes import Parts, factors_of
 
@@ -45,11 +46,8 @@ def representative_rows(data: SlimmableDataset) -> list[NDArray[np.int64]]:
     for i, (n, k) in enumerate(zip(data.samples, data.components, strict=True)):
         own, shared = min(i, u.shape[0] - 1), min(i, s.shape[0] - 1)
         left = u[own, :n, :k] * s[shared, :k]
-        x, y = left @ vx[i, :k], left @ vy[i, :k]
-        sizes = [float(np.abs(part).max()) or 1.0 for part in (x, y)]
-        x, y = x / sizes[0], y / sizes[1]
-        energies = [float((part**2).sum()) or 1.0 for part in (x, y)]
-        found.append(_forward(x @ x.T / energies[0] + y @ y.T / energies[1]))
+        rows = side_by_side(left @ vx[i, :k], left @ vy[i, :k])
+        found.append(_forward(rows @ rows.T))
     return found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from slimdc._array import HostArray
 from slimdc.certificate.truncation import OneClass, stacked
+from slimdc.parameterization.balance import side_by_side
 from slimdc.regression import Components
 
 __all__ = ["Compression", "Kind", "as_compression", "samples_of", "without_vanished"]
@@ -154,17 +155,8 @@ def _largest(part: Components, k: int) -> HostArray:
 
 def _nearest(old: OneClass, new: OneClass) -> HostArray:
     """For each sample after, one before: the nearest of those that no nearer one has taken."""
-    (x, y), (x_after, y_after) = (samples_of(one)[1:] for one in (old, new))
-    # Both blocks weigh as much; divided first, since squares may leave the range of float64.
-    scales = [float(np.abs(block).max(initial=0.0)) or 1.0 for block in (x, y)]
-    sizes = [
-        float(np.linalg.norm(block / scale)) or 1.0
-        for block, scale in zip((x, y), scales, strict=True)
-    ]
-    rows, rows_after = (
-        np.concatenate([b / s / n for b, s, n in zip(side, scales, sizes, strict=True)], axis=1)
-        for side in ((x, y), (x_after, y_after))
-    )
+    (_, x, y), (_, x_after, y_after) = map(samples_of, (old, new))
+    rows, rows_after = side_by_side(x, y), side_by_side(x_after, y_after, like=(x, y))
     squares = (rows_after**2).sum(axis=1)[:, None] + (rows**2).sum(axis=1)
     away = squares - 2 * rows_after @ rows.T
     found = np.zeros(len(rows_after), dtype=np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
+@functools.lru_cache(16)  # the search for a step asks for it at each of its steps
 def cosine_matrix(n: int) -> Floats:
     """Make the orthonormal discrete cosine transform (DCT-II) of n values.
 
@@ -29,7 +31,7 @@ def cosine_matrix(n: int) -> Floats:
     Returns
     -------
     numpy.ndarray of float64, shape (n, n)
-        Row f holds the cosine of frequency f.
+        Row f holds the cosine of frequency f; read-only.
 
     Examples
     --------
@@ -39,6 +41,7 @@ def cosine_matrix(n: int) -> Floats:
     frequency, place = np.arange(n)[:, None], np.arange(n)[None, :]
     found = np.cos(math.pi * frequency * (2 * place + 1) / (2 * n)) * math.sqrt(2.0 / n)
     found[0] /= math.sqrt(2.0)
+    found.flags.writeable = False
     return np.asarray(found, np.float64)
 
 
@@ -46,7 +49,8 @@ class SampleTransform:
     """Cosines along every axis of an image, channels among them; flat vectors stay as they are.
 
     Condensed images are smooth, like the images that they stand for: a quarter of the cosines
-    holds 85 % of the energy of the set in the package, and 98 % of what networks learn from it.
+    holds 85 % of the energy of the set in the package, and networks that see no others lose .8 of
+    82.8 points.
 
     Parameters
     ----------
@@ -81,11 +85,9 @@ class SampleTransform:
         """Band of each coefficient, shape (d,): half octaves of frequency, then channels apart."""
         if self._channels is None:
             return np.zeros(math.prod(self._shape), np.int64)
-        grids = np.indices(self._shape)
-        squared = sum(g * g for axis, g in enumerate(grids) if axis != self._channels)
-        octave = np.frexp(np.asarray(squared, np.float64))[1]
-        colours = np.minimum(grids[self._channels], 1)
-        return np.asarray((octave + colours * (int(octave.max()) + 1)).reshape(-1), np.int64)
+        octave = np.frexp(self._squared)[1]
+        colours = np.minimum(np.indices(self._shape)[self._channels].reshape(-1), 1)
+        return np.asarray(octave + colours * (int(octave.max()) + 1), np.int64)
 
     @cached_property
     def weights(self) -> Floats:
@@ -93,13 +95,19 @@ class SampleTransform:
 
         The square root of the frequency, in half waves over the image: networks look at coarse
         things more than at fine ones. In the set in the package, all images in 3,200 bytes, this
-        keeps 23 % of the solutions of random networks (Eq. 7) where equal steps keep 16 %.
+        keeps 23 % of the solutions of random networks (Eq. 7) where equal steps and a dead zone
+        kept 16 %.
         """
         if self._channels is None:
             return np.ones(math.prod(self._shape))
+        return np.asarray(np.sqrt(np.sqrt(np.maximum(self._squared, 1.0))), np.float64)
+
+    @cached_property
+    def _squared(self) -> Floats:
+        """Squared frequency of each coefficient of an image, shape (d,)."""
         grids = np.indices(self._shape).astype(np.float64)
         squared = sum(g * g for axis, g in enumerate(grids) if axis != self._channels)
-        return np.asarray(np.sqrt(np.sqrt(np.maximum(squared, 1.0))).reshape(-1), np.float64)
+        return np.asarray(squared, np.float64).reshape(-1)
 
     def _along_all(self, rows: Any, *, inverse: bool) -> Any:
         xp = array_namespace(rows)
