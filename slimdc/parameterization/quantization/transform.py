@@ -69,7 +69,9 @@ class SampleTransform:
     def __init__(self, description: Description) -> None:
         flat = description.layout == "flat"
         self._shape = description.shape
-        self._axes: tuple[Floats, ...] = () if flat else tuple(map(cosine_matrix, self._shape))
+        # Copies: PyTorch warns of arrays that are read-only.
+        axes = () if flat else self._shape
+        self._axes = tuple(cosine_matrix(n).copy() for n in axes)
         self._channels = {"channels_last": 2, "channels_first": 0}.get(description.layout)
 
     def forward(self, rows: Any) -> Any:
