@@ -438,7 +438,13 @@ def test_one_sample_and_one_label_entry() -> None:
     few = data.quantize(16)  # of 14 bytes in all
     np.testing.assert_allclose(few.arrays()[0], [[1.0, -2.0, 3.0]], atol=0.2)
     soft = SlimmableDataset.from_arrays(np.eye(4), np.ones((4, 1)), members=[0] * 4)
-    np.testing.assert_allclose(soft.quantize(12).arrays()[1], 1.0, atol=1e-2)
+    # Any basis of equal singular values is right, and machines differ in theirs: what holds for
+    # all of them is that a label is off by less than half a step.
+    for bits in (12, 14, 16):
+        few = soft.quantize(bits)
+        assert few.codes is not None
+        np.testing.assert_allclose(few.arrays()[1], 1.0, rtol=0, atol=few.codes.step / 2)
+    np.testing.assert_allclose(few.arrays()[1], 1.0, atol=1e-2)
 
 
 def test_more_samples_than_numbers() -> None:
