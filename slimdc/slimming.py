@@ -111,7 +111,8 @@ def slim(
     history : list, optional
         Is filled with the parts of the loss, a dict for each step.
     checkpoint : path, optional
-        File to save the run to, and to resume it from where it exists.
+        File to save the run to, and to resume it from where it exists; of several processes, each
+        has its own beside it.
     checkpoint_interval : int
         Steps between saves, rounded up to tens.
 

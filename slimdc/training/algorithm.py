@@ -73,14 +73,15 @@ def run(plan: Plan, monitor: Monitor, digest: Callable[[], str], title: str) -> 
     FileError
         If the checkpoint cannot be read or written.
     InvalidValueError
-        If a checkpoint is asked of several ranks, or belongs to another run.
+        If the checkpoint belongs to another run, or to other ranks.
     NumericalError
         If the loss or the tensors are no longer finite.
     """
-    ranks = ranks_of(plan.compute.backend)
-    generators = _generators(ranks, plan.rng)
-    with plan.compute.session(), monitor.watching(title, digest, plan.rng, ranks.count) as watch:
-        algorithm = Algorithm(plan, [plan.networks(generator) for generator in generators])
+    backend = plan.compute.backend
+    own = _generators(ranks_of(backend), plan.rng)
+    rngs = (plan.rng, *own)
+    with plan.compute.session(), monitor.watching(title, digest, rngs, backend) as watch:
+        algorithm = Algorithm(plan, [plan.networks(rng) for rng in own or rngs])
         watch.begin(algorithm)
         for terms in algorithm.steps():
             watch.after(algorithm, terms)
@@ -231,8 +232,8 @@ class Algorithm:
 
 
 def _generators(ranks: Ranks, rng: np.random.Generator) -> list[np.random.Generator]:
-    """One source of networks for each local rank: the run's own where there is but one rank."""
+    """Random numbers of each local rank; none where a single rank draws from the run's own."""
     if ranks.count == 1:
-        return [rng]
+        return []
     seed = int(rng.integers(2**63))
     return [np.random.default_rng([seed, rank]) for rank in ranks.local]

@@ -6,18 +6,19 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
 from slimdc.errors import FileError, InvalidTypeError, InvalidValueError
 from slimdc.storage.tensor_file import DIGEST, read_tensors, write_tensors
 
-__all__ = ["Checkpoint", "Resumable", "Terms"]
+__all__ = ["Checkpoint", "Found", "Resumable", "Saved", "Terms"]
 
 Terms: TypeAlias = dict[str, float]
 
 FORMAT = "slimdc-checkpoint-2"
+ALONE = "rank 0 of 1"
 
 
 class Resumable(Protocol):
@@ -40,8 +41,41 @@ class Resumable(Protocol):
         ...
 
 
+class Saved(Protocol):
+    """Where a run is saved, and resumed from: a file, or the files of several processes."""
+
+    def save(self, run: Resumable, history: list[Terms]) -> None:
+        """Save the run's present state, at once or not at all."""
+        ...
+
+    def resume(self, run: Resumable) -> list[Terms]:
+        """Bring a run at its start to the saved state, if there is one, and return its history."""
+        ...
+
+
+class Found(NamedTuple):
+    """What a checkpoint holds, checked and not yet taken.
+
+    Attributes
+    ----------
+    count : int
+        Steps taken.
+    arrays : mapping of str to numpy.ndarray
+        The run's state.
+    history : list of dict
+        Parts of the loss of every step.
+    generators : list of dict
+        States of the generators.
+    """
+
+    count: int  # type: ignore[assignment]  # a tuple counts what is in it
+    arrays: Mapping[str, np.ndarray]
+    history: list[Terms]
+    generators: list[dict[str, Any]]
+
+
 class Checkpoint:
-    """A file that holds a run: factors, pool, optimisers, generator, history.
+    """A file that holds a run: factors, pool, optimisers, generators, history.
 
     It has the digest of all that it holds, so that no damage goes unseen, and the identity of the
     run, so that no other run goes on from it.
@@ -52,14 +86,24 @@ class Checkpoint:
         The file; it need not exist yet.
     digest : str
         Identifies the run; see `slimdc.training.identity`.
-    rng : numpy.random.Generator
-        The run's generator, saved and restored with it.
+    *rngs : numpy.random.Generator
+        The run's generator, and those of the ranks of this process where these have their own:
+        saved and restored with it.
+    ranks : str
+        Whose networks it holds; the only rank's by default.
     """
 
-    def __init__(self, path: str | Path, digest: str, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        digest: str,
+        *rngs: np.random.Generator,
+        ranks: str = ALONE,
+    ) -> None:
         self._path = Path(path)
         self._digest = digest
-        self._rng = rng
+        self._rngs = rngs
+        self._ranks = ranks
 
     def save(self, run: Resumable, history: list[Terms]) -> None:
         """Replace the file by the run's present state, at once or not at all.
@@ -71,13 +115,16 @@ class Checkpoint:
         """
         names = list(history[0]) if history else []
         values = [terms[name] for terms in history for name in names]
+        states = [rng.bit_generator.state for rng in self._rngs]
         metadata = {
             "format": FORMAT,
             "run": self._digest,
             "count": str(run.count),
-            "generator": json.dumps(self._rng.bit_generator.state),
+            "generator": json.dumps(states[0]),
             "terms": json.dumps(names),
         }
+        if self._ranks != ALONE:
+            metadata |= {"ranks": self._ranks, "generators": json.dumps(states[1:])}
         table = np.array(values, np.float64).reshape(len(history), len(names))
         write_tensors(self._path, run.state() | {"history": table}, metadata)
 
@@ -91,10 +138,15 @@ class Checkpoint:
         FileError
             If the file cannot be read, is damaged, or is not a checkpoint of this version.
         InvalidValueError
-            If it belongs to other data or arguments.
+            If it belongs to other data, arguments or ranks.
         """
+        found = self.found(run)
+        return [] if found is None else self.take(run, found)
+
+    def found(self, run: Resumable) -> Found | None:
+        """Read and check the file, if there is one; see `resume`."""
         if not os.path.exists(self._path):  # which takes any path, where Path.exists may raise
-            return []
+            return None
         arrays, metadata = read_tensors(self._path)
         name = metadata.get("format")
         if name != FORMAT or DIGEST not in metadata:
@@ -103,6 +155,11 @@ class Checkpoint:
                 str(self._path),
                 "a checkpoint of an earlier version" if old else "another kind of file",
                 "a checkpoint of slimdc, of this version; remove the file to start anew",
+            )
+        ranks = metadata.get("ranks", ALONE)
+        if ranks != self._ranks:
+            raise InvalidValueError(
+                "checkpoint", f"{self._path}, saved by {ranks}", f"one that {self._ranks} saved"
             )
         if metadata.get("run") != self._digest:
             raise InvalidValueError(
@@ -113,7 +170,10 @@ class Checkpoint:
         try:
             count = _count(metadata["count"], run.total)
             history = _history(arrays.pop("history"), json.loads(metadata["terms"]), count)
-            generator = _generator(json.loads(metadata["generator"]), self._rng)
+            states = [json.loads(metadata["generator"])]
+            if ranks != ALONE:
+                states += json.loads(metadata["generators"])
+            generators = [_generator(*both) for both in zip(states, self._rngs, strict=True)]
             _check_state(arrays, run.state())
         except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise FileError(
@@ -121,9 +181,14 @@ class Checkpoint:
                 f"a damaged checkpoint ({type(error).__name__}: {error})",
                 "a checkpoint as it was saved",
             ) from error
-        run.restore(arrays, count)
-        self._rng.bit_generator.state = generator
-        return history
+        return Found(count, arrays, history, generators)
+
+    def take(self, run: Resumable, found: Found) -> list[Terms]:
+        """Bring a run to what was found; return its history."""
+        run.restore(found.arrays, found.count)
+        for rng, state in zip(self._rngs, found.generators, strict=True):
+            rng.bit_generator.state = state
+        return found.history
 
 
 def _count(written: str, total: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from slimdc._checks import path, whole_number
-from slimdc.errors import InvalidTypeError, InvalidValueError
-from slimdc.training.checkpoint import Checkpoint, Resumable, Terms
+from slimdc.backend import Backend
+from slimdc.errors import InvalidTypeError
+from slimdc.training.checkpoint import Resumable, Saved, Terms
 from slimdc.training.progress import Progress, Report, reporting
+from slimdc.training.rank_checkpoints import checkpoint_of
 
 __all__ = ["Monitor", "Terms", "Watch"]
 
@@ -28,7 +30,7 @@ class Monitor:
     history : list or None
         Is filled with the parts of the loss of every step.
     checkpoint : path or None
-        File to save to and to resume from.
+        File to save to and to resume from; of several processes each has its own beside it.
     checkpoint_interval : int
         Steps between saves.
 
@@ -52,20 +54,19 @@ class Monitor:
 
     @contextmanager
     def watching(
-        self, title: str, digest: Callable[[], str], rng: np.random.Generator, ranks: int
+        self,
+        title: str,
+        digest: Callable[[], str],
+        rngs: Sequence[np.random.Generator],
+        backend: Backend,
     ) -> Iterator[Watch]:
-        """Watch a run of that digest and generator while the context is open.
+        """Watch a run of that digest and generators while the context is open.
 
-        Raises
-        ------
-        InvalidValueError
-            If a checkpoint is asked of several ranks.
+        The generators are the run's, and those of the local ranks where these have their own.
         """
         saved = None
         if self.checkpoint is not None:
-            if ranks > 1:
-                raise InvalidValueError("checkpoint", "one of several ranks", "None, or one rank")
-            saved = Checkpoint(self.checkpoint, digest(), rng)
+            saved = checkpoint_of(self.checkpoint, digest(), rngs, backend)
         with reporting(self.progress, title) as report:
             yield Watch(self, report, saved)
 
@@ -80,13 +81,13 @@ class Watch:
         What the caller wants.
     report : callable
         Shows progress.
-    saved : Checkpoint or None
+    saved : Saved or None
         Where the run is saved.
     """
 
     monitor: Monitor
     report: Report
-    saved: Checkpoint | None
+    saved: Saved | None
     history: list[Terms] = field(default_factory=list)
 
     def begin(self, run: Resumable) -> None:
