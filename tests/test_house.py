@@ -23,7 +23,7 @@ PUBLIC = {
         Certificate Chain Evaluation Preprocessing ReferenceEvaluations SlimmableDataset
         TrainedNetwork __version__
         certify chain condense datasets dumps errors evaluate load loads read references save
-        slim train_network write
+        slim slim_shards train_network write
     """,
     "slimdc.backend": """
         Alone Array Backend BackendFactory Compute Configured Differentiated ENTRY_POINTS
