@@ -15,7 +15,7 @@ from slimdc._inputs import Openable, open_set
 from slimdc.backend import Backend, Compute, resolve
 from slimdc.budgets.budget import Budget
 from slimdc.budgets.choice import Start
-from slimdc.budgets.within import choose, coded, fits, rounding_plan
+from slimdc.budgets.within import choose, coded, fits, rounding_plan, worthwhile
 from slimdc.errors import InvalidValueError
 from slimdc.methods.method import Task
 from slimdc.methods.registry import slimming
@@ -189,7 +189,7 @@ def slim(
         return identity(plan.compute, plan.network, before, *told)
 
     after = run(plan, monitor, digest, f"slim to {after.components_per_class}")
-    return after if choice is None else coded(choice, after)
+    return after if choice is None else worthwhile(choice, after, task, way)
 
 
 def matched(data: SlimmableDataset) -> SlimmableDataset:
