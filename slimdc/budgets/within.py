@@ -37,8 +37,8 @@ __all__ = ["choose", "coded", "fits", "rounding_plan", "worthwhile"]
 SUPPORT = 0.5
 
 # Training fits the very kind of networks that tell what is lost, so that a small gain there is none
-# elsewhere. Of the set in the package, trained by 500 steps: 15 points less lost in 4,500 bytes were
-# 2 points of accuracy more, 4 less in 8,500 bytes half a point fewer, and in 16,000 it gained nothing.
+# elsewhere. Of the set in the package, trained by 500 steps: 15 points less lost in 4,500 bytes
+# were 2 points of accuracy, 4 less in 8,500 bytes half a point fewer; in 16,000 nothing was gained.
 GAIN = 0.1
 
 
