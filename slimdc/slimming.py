@@ -224,5 +224,6 @@ def matched(data: SlimmableDataset) -> SlimmableDataset:
     held = data.components[: data.u.shape[0]]
     u = np.stack([np.diag(np.arange(width) < k) for k in held]).astype(data.factor_dtype)
     factors = data.factors._replace(u=like(u, data.u))
-    known = replace(data.description, samples=data.components)
+    # Rows of ΣV stand at no place of the arrays that the set was made of.
+    known = replace(data.description, samples=data.components, order=None)
     return SlimmableDataset(factors, known)
