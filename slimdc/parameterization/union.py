@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slimdc._array import HostArray, dtype_name, like, namespace, to_numpy
+from slimdc._checks import shown
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization.description import NAMES, Description, Factors
 from slimdc.parameterization.meeting import Whole, places
@@ -20,6 +21,10 @@ from slimdc.parameterization.quantization.codes import Codes
 from slimdc.parameterization.quantization.recoding import joined
 
 __all__ = ["united"]
+
+
+# Characters of a step in a message: a whitening is written whole, means of many values are not.
+_LONGEST = 400
 
 
 class _Block(NamedTuple):
@@ -98,7 +103,13 @@ def _check_alike(sets: Sequence[Whole]) -> None:
 def _difference(found: Preprocessing, expected: Preprocessing) -> tuple[str, str]:
     """Show the first step in which two chains differ, a whitening with the digest of its data."""
     steps = zip_longest(found.steps, expected.steps, fillvalue="of fewer steps")
-    return next((str(mine), str(theirs)) for mine, theirs in steps if mine != theirs)
+    mine, theirs = next(pair for pair in steps if pair[0] != pair[1])
+    return _written(mine), _written(theirs)
+
+
+def _written(step: object) -> str:
+    text = str(step)
+    return text if len(text) <= _LONGEST else shown(step)
 
 
 def _complete(given: Sequence[Preprocessing]) -> Preprocessing:
