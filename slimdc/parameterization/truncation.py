@@ -159,7 +159,8 @@ def largest_of_each(factors: Any, kept: tuple[int, ...], components: tuple[int, 
     ([[5.0, 4.0], [5.0, 0.0]], [[[1.0], [2.0]], [[3.0], [0.0]]])
     """
     k = max(kept)
-    found = largest_components(*factors, k=k)
+    u, s, vx, vy = factors
+    found = largest_components(u, s, vx, vy, k)
     if all(mine == min(k, held) for mine, held in zip(kept, components, strict=True)):
         return found
     u, s, vx, vy = found
