@@ -23,6 +23,7 @@ from slimdc.learning import TrainedNetwork, train_network
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.preprocessing import Preprocessing
 from slimdc.referencing import ReferenceEvaluations, references
+from slimdc.replay import ReplayBuffer
 from slimdc.sharding import slim_shards
 from slimdc.slimming import slim
 from slimdc.storage import dumps, load, loads, read, save, write
@@ -33,6 +34,7 @@ __all__ = [
     "Evaluation",
     "Preprocessing",
     "ReferenceEvaluations",
+    "ReplayBuffer",
     "SlimmableDataset",
     "TrainedNetwork",
     "__version__",

@@ -35,6 +35,7 @@ def condense(
     y: Any,
     ipc: int,
     *,
+    classes: int | None = None,
     method: str = "parameter-matching",
     backend: str | Backend = "auto",
     device: str | None = None,
@@ -67,6 +68,10 @@ def condense(
         Their classes (n,), integers from 0.
     ipc : int
         Samples, and components, per class of the set.
+    classes : int, optional
+        Entries c of a label row, as for `SlimmableDataset.from_arrays`: with more than there are
+        classes in ``y``, the set can meet sets of the others later. By default the largest class
+        plus one, and then classes must leave no gap.
     method : str
         How: the paper's by default, or another of `slimdc.methods`.
     backend : str or Backend
@@ -138,12 +143,12 @@ def condense(
         axes = (math.prod(axes),)
     shape, layout = sample_shape(axes, layout, "x")
     preprocessed = truth("preprocessed", preprocessed)
-    raw, classes = open_real(source, y, shape, layout, Preprocessing(), "")
+    raw, members = open_real(source, y, shape, layout, Preprocessing(), "")
     preprocessing = chosen_preprocessing(preprocessing, raw, layout, preprocessed)
     real = raw if preprocessed else in_space(raw, layout, preprocessing)
     rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
-    rows, classes = label_rows(classes, len(classes))
-    material = Material(real, rows, classes, layout, preprocessing, dtype_name(real))
+    rows, members = label_rows(members, len(members), classes)
+    material = Material(real, rows, members, layout, preprocessing, dtype_name(real))
     place = partial(Compute.chosen, like(real[:1], source), backend, device, dtype)
     task = Task(material, None, ipc, source, network, settings, rng, place)
     start = way.start(task)
@@ -152,7 +157,7 @@ def condense(
     plan = way.plan(start, task)
 
     def digest() -> str:
-        told = ("condense", method, ipc, seed, settings, real, classes)
+        told = ("condense", method, ipc, seed, settings, real, members)
         return identity(plan.compute, plan.network, start, *told)
 
     return run(plan, monitor, digest, f"condense to {ipc}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,10 @@ from slimdc._inputs import Openable, open_set
 from slimdc.backend import Backend, Compute, resolve
 from slimdc.budgets.budget import Budget
 from slimdc.budgets.choice import Start
-from slimdc.budgets.within import choose, coded, fits, rounding_plan
-from slimdc.errors import InvalidValueError
+from slimdc.budgets.within import choose, coded, fits, rounding_plan, worthwhile
+from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.methods.method import Task
+from slimdc.methods.parameter_matching import truncated
 from slimdc.methods.registry import slimming
 from slimdc.networks import Network
 from slimdc.parameterization import SlimmableDataset
@@ -32,7 +34,7 @@ __all__ = ["matched", "slim"]
 
 def slim(
     data: Openable,
-    k: int | None = None,
+    k: int | Mapping[int, int] | None = None,
     *,
     bits: float | None = None,
     nbytes: int | None = None,
@@ -64,9 +66,11 @@ def slim(
     data : SlimmableDataset, path or pair (samples, labels)
         The set. A path is read by `slimdc.load`; a pair is taken in by
         `SlimmableDataset.from_arrays`.
-    k : int, optional
-        Components to keep per class, at least 1. A class that holds fewer keeps them all, with a
-        warning. Without it, bytes or a share say how many.
+    k : int or mapping of int to int, optional
+        Components to keep per class, at least 1; or of some classes, by their labels, where the
+        others keep all. A class that holds fewer keeps them all, with a warning. Without it, bytes
+        or a share say how many. A mapping goes with the paper's method and ``"truncate"``, and
+        with neither `bits`, `nbytes` nor `keep`.
     bits : float, optional
         Bits for each number of the result, on average, as for `SlimmableDataset.quantize`;
         training sees the set as it will be rounded.
@@ -154,6 +158,8 @@ def slim(
     SlimmableDataset(classes=2, components=3, samples=20, shape=(8,), dtype=float64)
     >>> slim((x, y), 3, steps=10, width=16).components
     (3, 3)
+    >>> slim((x, y), {1: 3}, steps=0).components
+    (10, 3)
     """
     before = open_set(data)
     way = slimming(method)
@@ -161,9 +167,12 @@ def slim(
     monitor = Monitor(progress, history, checkpoint, checkpoint_interval)
     settings = chosen(way.presets, preset, steps=steps, width=width)
     place = partial(Compute.chosen, before.u, backend, device, dtype)
-    budget = Budget(k, bits, nbytes, keep, start)
+    by_class = dict(k) if isinstance(k, Mapping) else None
+    budget = Budget(None if isinstance(k, Mapping) else k, bits, nbytes, keep, start, by_class)
     count = budget.k or before.components_per_class
-    task = Task.slimming(before, count, network, settings, rng, place)
+    if by_class is not None and way.start is not truncated:
+        raise InvalidTypeError("k", f"a mapping with method={method!r}", "an int")
+    task = Task.slimming(before, count, network, settings, rng, place, by_class)
     one_of("samples", samples, ("keep", "match"))
     if budget.nbytes is not None and k is None and fits(before, budget.nbytes):
         return before
@@ -190,7 +199,7 @@ def slim(
         return identity(plan.compute, plan.network, before, *told)
 
     after = run(plan, monitor, digest, f"slim to {after.components_per_class}")
-    return after if choice is None else coded(choice, after)
+    return after if choice is None else worthwhile(choice, after, task, way)
 
 
 def matched(data: SlimmableDataset) -> SlimmableDataset:
@@ -216,5 +225,6 @@ def matched(data: SlimmableDataset) -> SlimmableDataset:
     held = data.components[: data.u.shape[0]]
     u = np.stack([np.diag(np.arange(width) < k) for k in held]).astype(data.factor_dtype)
     factors = data.factors._replace(u=like(u, data.u))
-    known = replace(data.description, samples=data.components)
+    # Rows of ΣV stand at no place of the arrays that the set was made of.
+    known = replace(data.description, samples=data.components, order=None)
     return SlimmableDataset(factors, known)

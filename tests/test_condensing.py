@@ -215,3 +215,21 @@ def test_test_samples_in_another_space_are_told():
 
 def test_one_network_has_no_spread_to_show():
     assert str(evaluation.Evaluation((70.0,), 5)) == "70.00 % (1 network, 5 steps)"
+
+
+@pytest.mark.parametrize("method", sorted(slimdc.methods.METHODS))
+def test_classes_of_a_joint_space_may_be_missing(method):
+    """A task of a stream: classes 2 and 4 of seven; label rows are those of the whole space."""
+    if slimdc.methods.METHODS[method].condense is None:
+        pytest.skip("does not condense")
+    rng = np.random.default_rng(0)
+    y = np.asarray([2, 4])[np.arange(40) % 2]
+    x = rng.standard_normal((7, 8, 8))[y] + 0.3 * rng.standard_normal((40, 8, 8))
+    few = {} if method in ("random", "kmeans") else {"steps": 2}
+    few |= {} if method in ("random", "kmeans", "kip") else {"width": 4}
+    data = slimdc.condense(x.astype(np.float32), y, 2, classes=7, method=method, **few)
+    assert data.labels == (2, 4)
+    assert data.label_entries == 7
+    assert np.argmax(data.arrays()[1], axis=1).tolist() == [2, 2, 4, 4]
+    with pytest.raises(InvalidValueError, match="label 4"):
+        slimdc.condense(x, y, 2, classes=4, method=method, **few)

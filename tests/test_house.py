@@ -21,7 +21,7 @@ LONGEST, MOST_ARGUMENTS = 300, 6
 PUBLIC = {
     "slimdc": """
         Certificate Chain Evaluation Preprocessing ReferenceEvaluations SlimmableDataset
-        TrainedNetwork __version__
+        ReplayBuffer TrainedNetwork __version__
         certify chain condense datasets dumps errors evaluate load loads read references save
         slim slim_shards train_network write
     """,
@@ -90,6 +90,9 @@ PUBLIC = {
     "slimdc.regression": """
         Components full_row_rank linear_solution loss_gradient orthonormality_defect
         row_independence
+    """,
+    "slimdc.replay": """
+        ReplayBuffer
     """,
     "slimdc.settings": """
         CONDENSE CondenseSettings EvaluationSettings FREE FreeSettings PoolSettings SLIM Settings

@@ -237,7 +237,43 @@ def test_resumed_runs_end_as_whole_ones(options: dict[str, Any], tmp_path: Any) 
     assert str(resumed) == str(whole)
     for name in FACTORS:
         np.testing.assert_array_equal(getattr(resumed, name), getattr(whole, name))
-    assert whole.codes != job(**options | {"steps": 0}).codes
+    assert "trained" in str(whole)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "options", [{"bits": 2, "k": 2}, {"nbytes": 450}, {"nbytes": 600}, {"k": 2, "keep": 0.1}]
+)
+def test_training_stands_where_it_gains_much(options: dict[str, Any], seed: int) -> None:
+    data = image_set((9, 7), dtype="float32")
+    job = partial(slimdc.slim, data, width=8, seed=seed, **options)
+    free, trained = job(steps=0), job(steps=25, progress=False)
+    # The networks of the choice, drawn here once more.
+    place = Compute.chosen(data.u, "numpy", None, None)
+    settings = chosen(slimming("parameter-matching").presets, "default", steps=25, width=8)
+    rng = np.random.default_rng(0)
+    lost = Criterion.of(data, place, "auto", rng, settings.pool, settings.ridge)
+    if "not trained" in str(trained):
+        assert trained.codes == free.codes
+    else:
+        assert "trained" in str(trained)
+        assert lost(trained) <= lost(free) - 0.1
+        assert f"{100 * (1 - lost(trained)):.1f} %" in str(trained).split("trained")[1]
+
+
+def test_training_is_told_from_its_start_by_what_it_gains() -> None:
+    data = image_set((9, 7), dtype="float32")
+    said = {
+        "not trained" in str(slimdc.slim(data, nbytes=600, width=8, steps=steps, progress=False))
+        for steps in (1, 25)
+    }
+    assert said == {True, False}
+
+
+def test_what_other_methods_make_is_not_judged() -> None:
+    data = image_set((9, 7), dtype="float32")
+    few = slimdc.slim(data, 2, bits=4, method="dm", steps=2, width=4, progress=False)
+    assert "trained" not in str(few)
 
 
 def test_trained_sets_come_back_in_the_callers_arrays(space: Space) -> None:

@@ -157,6 +157,15 @@ def test_samples_can_match_components(steps):
         np.testing.assert_allclose(small.arrays()[0].reshape(10, -1), expected, rtol=1e-6)
 
 
+def test_samples_match_components_of_a_set_whose_rows_came_mixed():
+    x = np.random.default_rng(0).standard_normal((12, 6))
+    small = slim(
+        slimdc.SlimmableDataset.from_arrays(x, np.arange(12) % 3), 2, steps=0, samples="match"
+    )
+    assert small.samples == (2, 2, 2)
+    assert small.order.tolist() == list(range(6))
+
+
 def test_shared_u_and_s_stay_shared():
     rng = np.random.default_rng(0)
     u = np.linalg.qr(rng.standard_normal((5, 3)))[0][None]

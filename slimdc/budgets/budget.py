@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
@@ -28,6 +29,8 @@ class Budget:
         Share of the solutions of random networks to be kept, below 1.
     start : {"auto", "components", "rows"}
         Whether directions are kept, or samples as they are.
+    by_class : mapping of int to int, or None
+        Components of some classes by their labels, in the place of `k`; others keep all.
 
     Raises
     ------
@@ -45,13 +48,20 @@ class Budget:
     nbytes: int | None = None
     keep: float | None = None
     start: Start = "auto"
+    by_class: Mapping[int, int] | None = None
 
     def __post_init__(self) -> None:
         one_of("start", self.start, get_args(Start))
         given = [name for name in ("bits", "nbytes", "keep") if getattr(self, name) is not None]
         if len(given) > 1:
             raise InvalidValueError(", ".join(given), f"{len(given)} of them", "one of them")
-        if not given and self.k is None:
+        if self.by_class is not None and self.coded:
+            raise InvalidTypeError(
+                "k",
+                f"a mapping beside {given[0]}=",
+                "an int, or a mapping alone, whose result `quantize` takes",
+            )
+        if not given and self.k is None and self.by_class is None:
             raise InvalidTypeError("k", "None", "k, bits=, nbytes= or keep=")
         if self.k is not None:
             self._put("k", whole_number("k", self.k, at_least=1))

@@ -17,7 +17,15 @@ from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.quantization import Codes, Rounder
 from slimdc.storage.content import header_bytes
 
-__all__ = ["Candidate", "Choice", "Start", "candidates", "choose_by_share", "choose_within"]
+__all__ = [
+    "Candidate",
+    "Choice",
+    "Start",
+    "candidates",
+    "choose_by_share",
+    "choose_within",
+    "share",
+]
 
 Start: TypeAlias = Literal["auto", "components", "rows"]
 
@@ -221,4 +229,15 @@ def _named(choice: Choice) -> str:
 
 
 def _kept(choice: Choice) -> str:
-    return f"{100 * max(0.0, 1.0 - choice.lost):.1f} %"
+    return share(choice.lost)
+
+
+def share(lost: float) -> str:
+    """Write what is kept where so much is lost.
+
+    Examples
+    --------
+    >>> share(0.25), share(1.5)
+    ('75.0 %', '0.0 %')
+    """
+    return f"{100 * max(0.0, 1.0 - lost):.1f} %"

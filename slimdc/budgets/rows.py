@@ -12,7 +12,8 @@ from slimdc._checks import whole_number
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.balance import side_by_side
 from slimdc.parameterization.description import Factors
-from slimdc.parameterization.quantization.codes import Parts, factors_of
+from slimdc.parameterization.quantization.codes import Parts
+from slimdc.parameterization.quantization.factoring import factors_of
 
 __all__ = ["chosen_rows", "representative_rows"]
 

@@ -104,6 +104,9 @@ class Task:
         Source of every draw.
     place : callable
         Finds the backend, device and dtype that the caller asked for.
+    by_class : mapping of int to int, or None
+        Components of some classes by their labels, where others keep all; None where `count` is
+        what each class is to have.
     """
 
     given: Material | None
@@ -114,6 +117,7 @@ class Task:
     settings: Any
     rng: np.random.Generator
     place: Callable[[], Compute]
+    by_class: Mapping[int, int] | None = None
 
     @classmethod
     def slimming(
@@ -124,9 +128,10 @@ class Task:
         settings: Any,
         rng: np.random.Generator,
         place: Callable[[], Compute],
+        by_class: Mapping[int, int] | None = None,
     ) -> Task:
         """Ask for a smaller set, given the set before alone."""
-        return cls(None, before, count, before.u, network, settings, rng, place)
+        return cls(None, before, count, before.u, network, settings, rng, place, by_class)
 
     @cached_property
     def material(self) -> Material:

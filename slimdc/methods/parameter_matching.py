@@ -33,7 +33,7 @@ __all__ = ["METHODS", "RealMatching", "SetMatching", "condensing_plan", "slimmin
 
 def truncated(task: Task) -> SlimmableDataset:
     """Keep the most significant components (Algorithm 1, line 1)."""
-    return task.whole.truncate(task.count)
+    return task.whole.truncate(task.count if task.by_class is None else task.by_class)
 
 
 def slimming_plan(start: SlimmableDataset, task: Task) -> Plan:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, Self
 
@@ -17,11 +17,14 @@ from slimdc._checks import one_of, positive, shown
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization.decomposition import decompose
 from slimdc.parameterization.description import Description, Factors, described
+from slimdc.parameterization.meeting import Whole, relabelled, selected
 from slimdc.parameterization.preprocessing import Preprocessing
 from slimdc.parameterization.quantization import Codes, factors_of, quantized, unpacked
+from slimdc.parameterization.quantization.recoding import shortened
 from slimdc.parameterization.reconstruction import rows
 from slimdc.parameterization.tensors import tensor_dataset
-from slimdc.parameterization.truncation import components_after, largest_components
+from slimdc.parameterization.truncation import components_after, largest_of_each
+from slimdc.parameterization.union import united
 from slimdc.parameterization.validation import check_factors, check_finite, checked_shapes
 
 __all__ = ["SlimmableDataset"]
@@ -201,14 +204,7 @@ class SlimmableDataset:
         (5, 5, 5, 5)
         """
         found, description = decompose(x, y, classes, members, layout, preprocessing)
-        reference = as_array(x, "x")
-        factors = tuple(_in_library_of(reference, factor) for factor in found)
-        # The rest is right by construction: U and V_x have rows and columns of length 1 at most.
-        for name, factor in (("s", factors[1]), ("vy", factors[3])):
-            check_finite(name, to_numpy(factor))
-        made = cls.__new__(cls)
-        made._hold(factors, description)
-        return made
+        return cls._decomposed(found, description, as_array(x, "x"))
 
     @classmethod
     @np.errstate(all="ignore")
@@ -503,14 +499,14 @@ class SlimmableDataset:
         """
         return tensor_dataset(*self.arrays(order))
 
-    def truncate(self, k: int) -> Self:
+    def truncate(self, k: int | Mapping[int, int]) -> Self:
         """Keep the k components of largest ``|s|`` of each class: learning-free slimming.
 
         Parameters
         ----------
-        k : int
-            Components to keep per class, at least 1. A class that holds fewer keeps them all, with
-            a warning.
+        k : int or mapping of int to int
+            Components to keep per class, at least 1; or of some classes, by their labels, where
+            the others keep all. A class that holds fewer keeps them all, with a warning.
 
         Returns
         -------
@@ -522,7 +518,7 @@ class SlimmableDataset:
         Raises
         ------
         InvalidTypeError, InvalidValueError
-            `k` is no int, below 1, or above what every class holds.
+            `k` is no int, below 1, or above what every class holds, or names no class of the set.
 
         Warns
         -----
@@ -535,16 +531,170 @@ class SlimmableDataset:
         >>> data = SlimmableDataset.from_arrays(np.diag([1.0, 2.0, 3.0]), [0, 0, 0])
         >>> data.truncate(2).s.round(6).tolist()
         [[3.0, 2.0]]
+        >>> SlimmableDataset.from_arrays(np.eye(4), [0, 0, 1, 1]).truncate({1: 1}).components
+        (2, 1)
         """
-        kept = components_after(k, self.components)
+        kept = components_after(k, self.components, self.labels)
         if self._codes is not None:
-            codes = self._codes.truncated(max(kept))
-            return self._of_codes(codes, codes.described(self._description, kept))
-        # What is cut out of a valid set is valid: no check needs to touch it again.
-        factors = largest_components(*self._factors, max(kept))
-        made = type(self).__new__(type(self))
-        made._hold(factors, self._description.truncated(kept))
-        return made
+            held = self._codes, self._description, self.label_entries
+            return self._of_codes(*shortened(*held, kept))
+        factors = largest_of_each(self._factors, kept, self.components)
+        return self._of(Whole(factors, self._description.truncated(kept), None))
+
+    def select(self, classes: Iterable[int]) -> Self:
+        """Take some classes of the set, and leave the others out.
+
+        Parameters
+        ----------
+        classes : iterable of int
+            Labels of the classes, in any order; a label that comes twice counts once.
+
+        Returns
+        -------
+        SlimmableDataset
+            The blocks of these classes, to the bit, in ascending order of their labels. Label rows
+            keep all their entries, and rows their order among those that stay (`order`). A
+            quantised set stays one, at the same steps; its components may take a few bytes more or
+            less than their share before.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            There is none, or one is no class of the set.
+
+        Examples
+        --------
+        >>> data = SlimmableDataset.from_arrays(np.eye(5), [0, 2, 1, 2, 0])
+        >>> some = data.select([2, 0])
+        >>> some.labels, some.label_entries, some.members.tolist()
+        ((0, 2), 3, [0, 0, 2, 2])
+        """
+        return self._of(selected(self._whole, classes))
+
+    def relabel(self, to: Sequence[int] | Mapping[int, int], entries: int | None = None) -> Self:
+        """Move the entries of label rows, and the labels of the classes with them.
+
+        So sets over different classes get one label space, and a set makes room for classes to
+        come. Entries that are new are zero, and no row is centred anew: rows that sum to zero still
+        do, but are not the centred one-hot rows of more classes. No change of V_y could make them
+        so: it would add a constant to all rows of a class, which is in the span of the columns of
+        U diag(s) by chance only. Where the number of all classes is known beforehand,
+        ``from_arrays(..., classes=C)`` is the better way.
+
+        Parameters
+        ----------
+        to : sequence of int, or mapping of int to int
+            ``to[j]`` is where entry j goes, all of them different. A mapping holds those that move;
+            others stay.
+        entries : int, optional
+            Entries of a row of the result; by default as few as hold them all.
+
+        Returns
+        -------
+        SlimmableDataset
+            The same samples, blocks in ascending order of their new labels; rows keep their order
+            in the arrays that the set was made of. Of a quantised set it is one of floats, which
+            are the same to the bit, since codes hold rows that are turned by a rotation of all
+            entries; unless nothing moves.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            `to` is none of these, is not of one number for each entry, or brings two entries to
+            one place; or `entries` are too few for it.
+
+        Examples
+        --------
+        >>> data = SlimmableDataset.from_arrays(np.eye(4), [0, 1, 0, 1])
+        >>> moved = data.relabel([3, 2], entries=5)
+        >>> moved.labels, moved.label_entries
+        ((2, 3), 5)
+        >>> data.relabel({1: 4}).labels
+        (0, 4)
+        """
+        return self._of(relabelled(self._whole, to, entries))
+
+    def union(*sets: SlimmableDataset) -> SlimmableDataset:
+        """Make one set of all samples of several: ``a.union(b)``, or of the class with any number.
+
+        Entry j of a label row means class j in all of them (`relabel` brings them to that); rows
+        of fewer entries are padded with zeros. A class that is in several is merged: its rows come
+        in the order of the sets, and its components, which add up, side by side with a U that is
+        block-diagonal, those of largest ``|s|`` first. So `truncate` keeps the most significant of
+        all of them. They are not factored anew: where sets are alike, ``from_arrays`` of
+        ``union(...).arrays()`` needs fewer components for as much.
+
+        Parameters
+        ----------
+        *sets : SlimmableDataset
+            One or more, of one shape, layout and preprocessing, in one framework, on one device
+            and of one dtype of factors.
+
+        Returns
+        -------
+        SlimmableDataset
+            Blocks in ascending order of labels; factors to the bit, a U or s that classes share
+            repeated for each. ``arrays("given")`` are those of the sets one after the other, in
+            the widest `dtype` of theirs. It stays in codes where all sets are quantised with the
+            same steps and entries and no class is merged, such as parts of one set that
+            `select` made; otherwise it is one of floats.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            There is no set, or two differ in what they cannot differ in.
+
+        Examples
+        --------
+        >>> a = SlimmableDataset.from_arrays(np.eye(3), [0, 1, 1])
+        >>> b = SlimmableDataset.from_arrays(np.ones((2, 3)), [1, 2], classes=3)
+        >>> both = a.union(b)
+        >>> both.labels, both.samples, both.components
+        ((0, 1, 2), (1, 3, 1), (1, 3, 1))
+        >>> SlimmableDataset.union(a, b, a).samples
+        (2, 5, 1)
+        """
+        # Without self, as few or as many may be given as there are, on the class too.
+        whole = united([_checked(f"sets[{i}]", data)._whole for i, data in enumerate(sets)])
+        return sets[0]._of(whole)
+
+    @np.errstate(all="ignore")
+    def append(self, x: Any, y: Any, members: Any = None) -> Self:
+        """Add samples: the `union` with the set that `from_arrays` makes of them.
+
+        Parameters
+        ----------
+        x : array_like, shape (n, ...)
+            Samples in the layout of the set and in the space that it lives in; uint8 samples are
+            raw pixels and go through its preprocessing.
+        y : array_like, shape (n,) of int or (n, c)
+            Classes of its label entries, or soft rows.
+        members : array_like of int, shape (n,), optional
+            Class of each soft row.
+
+        Returns
+        -------
+        SlimmableDataset
+            In the framework, on the device and in the dtypes of this set, its rows first. Of a
+            quantised set it is one of floats.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError, NumericalError
+            As in `from_arrays`, or samples are not of the set's shape.
+
+        Examples
+        --------
+        >>> data = SlimmableDataset.from_arrays(np.eye(3), [0, 1, 1])
+        >>> data.append([[1.0, 2.0, 3.0]], [0]).samples
+        (2, 2)
+        """
+        given = x, y, self.label_entries, members, self.layout, self.preprocessing
+        found, known = decompose(*given, dtype=self.factor_dtype)
+        if known.shape != self.shape:
+            raise InvalidValueError("x", f"samples of shape {known.shape}", f"{self.shape}")
+        more = self._decomposed(found, replace(known, dtype=self.dtype), self._factors.u)
+        return self._of(united([self._whole, more._whole]))
 
     @np.errstate(all="ignore")
     def quantize(self, bits: float) -> Self:
@@ -658,6 +808,29 @@ class SlimmableDataset:
         made._hold(self._factors, known, self._codes)
         return made
 
+    @classmethod
+    def _decomposed(cls, found: Factors, description: Description, reference: Any) -> Self:
+        """Build a set of what `decompose` gave, in the library of an array."""
+        factors = Factors(*(_in_library_of(reference, factor) for factor in found))
+        # The rest is right by construction: U and V_x have rows and columns of length 1 at most.
+        for name, factor in (("s", factors.s), ("vy", factors.vy)):
+            check_finite(name, to_numpy(factor))
+        made = cls.__new__(cls)
+        made._hold(factors, description)
+        return made
+
+    @property
+    def _whole(self) -> Whole:
+        return Whole(self._factors, self._description, self._codes)
+
+    def _of(self, whole: Whole) -> Self:
+        """Build a set of what was made of valid ones: no check needs to touch it again."""
+        if whole.codes is not None:
+            return self._of_codes(whole.codes, whole.description)
+        made = type(self).__new__(type(self))
+        made._hold(whole.factors, whole.description)
+        return made
+
     def _of_codes(self, codes: Codes, description: Description) -> Self:
         """Build a set of codes in the library, dtype and device of this one."""
         dtype: Any = self.factor_dtype
@@ -672,6 +845,12 @@ class SlimmableDataset:
         self._factors = Factors(*map(_sealed, factors))
         self._description = description
         self._codes = codes
+
+
+def _checked(name: str, data: object) -> SlimmableDataset:
+    if not isinstance(data, SlimmableDataset):
+        raise InvalidTypeError(name, type(data).__name__, "a SlimmableDataset")
+    return data
 
 
 def _in_library_of(source: Any, host: HostArray) -> Any:

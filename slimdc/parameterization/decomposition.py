@@ -16,6 +16,7 @@ from slimdc.parameterization.description import Description, Factors
 from slimdc.parameterization.labels import label_rows
 from slimdc.parameterization.layout import check_layout, sample_shape
 from slimdc.parameterization.preprocessing import FLOATS, Preprocessing, checked
+from slimdc.parameterization.preprocessing.samples import widest
 
 __all__ = ["decompose"]
 
@@ -37,6 +38,7 @@ def decompose(
     members: Any = None,
     layout: str | None = None,
     preprocessing: Preprocessing | None = None,
+    dtype: str | None = None,
 ) -> tuple[Factors, Description]:
     """Factor each class of a pair by the SVD of [X, αY] side by side (Eq. 8).
 
@@ -53,13 +55,14 @@ def decompose(
     ----------
     x, y, classes, members, layout, preprocessing
         As for `SlimmableDataset.from_arrays`.
+    dtype : {"float32", "float64"}, optional
+        What the factors are held in; by default float64 where the pair is, otherwise float32.
 
     Returns
     -------
     factors : Factors
-        U, s, V_x and V_y on the host, zero padded to the largest class: float64 where the pair is,
-        otherwise float32. They are valid, except that s and V_y are infinite where that dtype
-        cannot hold them.
+        U, s, V_x and V_y on the host, zero padded to the largest class. They are valid, except
+        that s and V_y are infinite where their dtype cannot hold them.
     description : Description
         What is known about the set.
 
@@ -81,7 +84,7 @@ def decompose(
         namespace(given, y_array, argument="x, y")
     flat, shape, layout, preprocessing = _samples(given, layout, preprocessing)
     rows, members = label_rows(y_array, flat.shape[0], classes, members)
-    dtype = _common_dtype(dtype_name(given), dtype_name(y_array))
+    given_dtype = _dtype_of_pair(dtype_name(given), dtype_name(y_array))
     # Stable, so that rows stay in the order in which they came within a class.
     order = np.argsort(members, kind="stable")
     labels, samples = np.unique(members, return_counts=True)
@@ -89,14 +92,15 @@ def decompose(
         shape=shape,
         layout=layout,
         preprocessing=preprocessing,
-        dtype=dtype,
+        dtype=given_dtype,
         labels=tuple(labels.tolist()),
         samples=tuple(samples.tolist()),
         components=tuple(np.minimum(samples, flat.shape[1] + rows.shape[1]).tolist()),
         order=tuple(order.tolist()),
     )
     groups = dict(zip(known.labels, np.split(order, np.cumsum(samples)[:-1]), strict=True))
-    return _factors(flat, rows, groups, "float64" if dtype == "float64" else "float32"), known
+    held = dtype or ("float64" if given_dtype == "float64" else "float32")
+    return _factors(flat, rows, groups, held), known
 
 
 def _samples(
@@ -126,11 +130,9 @@ def _samples(
     return flat, shape, layout, preprocessing
 
 
-def _common_dtype(x: str, y: str) -> str:
-    floats = {x if x in FLOATS else "float32", y if y in FLOATS else x}
-    if {"float16", "bfloat16"} <= floats:  # neither holds the values of the other
-        return "float32"
-    return max(floats & set(FLOATS), key=FLOATS.index)
+def _dtype_of_pair(x: str, y: str) -> str:
+    samples = x if x in FLOATS else "float32"
+    return widest(samples, y) if y in FLOATS else samples
 
 
 def _factors(

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from slimdc._array import like, namespace, to_numpy
-from slimdc._checks import shown, whole_number
+from slimdc._checks import shown, whole_number, whole_numbers
 from slimdc.errors import InvalidValueError, SlimdcWarning
 
-__all__ = ["components_after", "largest_components"]
+__all__ = ["components_after", "largest_components", "largest_of_each"]
 
 
-def components_after(k: object, components: tuple[int, ...]) -> tuple[int, ...]:
+def components_after(
+    k: object, components: tuple[int, ...], labels: tuple[int, ...] = ()
+) -> tuple[int, ...]:
     """Count the components of each class after truncation to k.
 
     Parameters
     ----------
-    k : int
-        Components wanted per class, at least 1.
+    k : int or mapping of int to int
+        Components wanted per class, at least 1; or of some classes by their labels, where others
+        keep all.
     components : tuple of int
         Components that each class holds.
+    labels : tuple of int, optional
+        Label of each class; without them `k` is an int.
 
     Returns
     -------
@@ -32,9 +38,9 @@ def components_after(k: object, components: tuple[int, ...]) -> tuple[int, ...]:
     Raises
     ------
     InvalidTypeError
-        `k` is not an int (a bool is none).
+        `k` is not an int (a bool is none), or holds something else.
     InvalidValueError
-        `k` is below 1 or above what every class holds.
+        `k` is below 1 or above what every class holds, or names no class.
 
     Warns
     -----
@@ -45,20 +51,37 @@ def components_after(k: object, components: tuple[int, ...]) -> tuple[int, ...]:
     --------
     >>> components_after(2, (3, 2))
     (2, 2)
+    >>> components_after({5: 1}, (3, 2), (4, 5))
+    (3, 1)
     """
-    k, largest = whole_number("k", k, at_least=1), max(components)
-    if k > largest:
-        raise InvalidValueError("k", shown(k), f"1 to {largest}, the most that a class holds")
-    if k <= min(components):
-        return (k,) * len(components)
-    short = sum(held < k for held in components)
-    warnings.warn(
-        f"k: {short} of {len(components)} classes hold fewer than {k} components "
-        "and keep all of theirs",
-        SlimdcWarning,
-        stacklevel=3,
-    )
-    return tuple(min(k, held) for held in components)
+    if isinstance(k, Mapping) and labels:
+        wanted, than = _of_each(k, components, labels), "components than k says"
+    else:
+        wanted = (whole_number("k", k, at_least=1),) * len(components)
+        than = f"than {shown(k)} components"
+    largest = max(components)
+    if max(wanted) > largest:
+        found = shown(max(wanted))
+        raise InvalidValueError("k", found, f"1 to {largest}, the most that a class holds")
+    short = sum(held < mine for held, mine in zip(components, wanted, strict=True))
+    if short:
+        warnings.warn(
+            f"k: {short} of {len(components)} classes hold fewer {than} and keep all of theirs",
+            SlimdcWarning,
+            stacklevel=3,
+        )
+    return tuple(min(pair) for pair in zip(components, wanted, strict=True))
+
+
+def _of_each(
+    k: Mapping[Any, Any], components: tuple[int, ...], labels: tuple[int, ...]
+) -> tuple[int, ...]:
+    named = whole_numbers("k", k, at_least=0)
+    wanted = dict(zip(named, (whole_number("k", v, at_least=1) for v in k.values()), strict=True))
+    unknown = sorted(set(named) - set(labels))
+    if unknown:
+        raise InvalidValueError("k", f"class {unknown[0]}", f"classes of the set, {shown(labels)}")
+    return tuple(wanted.get(label, held) for label, held in zip(labels, components, strict=True))
 
 
 def largest_components(u: Any, s: Any, vx: Any, vy: Any, k: int) -> tuple[Any, Any, Any, Any]:
@@ -107,6 +130,47 @@ def largest_components(u: Any, s: Any, vx: Any, vy: Any, k: int) -> tuple[Any, A
         xp.take_along_axis(s, like(order, u), axis=1),
         _rows(xp, vx, rows),
         _rows(xp, vy, rows),
+    )
+
+
+def largest_of_each(factors: Any, kept: tuple[int, ...], components: tuple[int, ...]) -> Any:
+    """Keep as many components of each class as is said, those of largest ``|s|``.
+
+    Parameters
+    ----------
+    factors : tuple of array
+        U, s, V_x and V_y as for `largest_components`.
+    kept : tuple of int
+        How many components each class is to keep.
+    components : tuple of int
+        How many it holds.
+
+    Returns
+    -------
+    u, s, vx, vy : array
+        Copies of what stays, padded to the largest class. What classes shared they keep sharing,
+        unless they keep different numbers.
+
+    Examples
+    --------
+    >>> u, v = np.eye(2)[None], np.asarray([[[1.0], [2.0]], [[3.0], [4.0]]])
+    >>> found = largest_of_each((u, np.asarray([[5.0, 4.0]]), v, v), (2, 1), (2, 2))
+    >>> found[1].tolist(), found[2].tolist()
+    ([[5.0, 4.0], [5.0, 0.0]], [[[1.0], [2.0]], [[3.0], [0.0]]])
+    """
+    k = max(kept)
+    u, s, vx, vy = factors
+    found = largest_components(u, s, vx, vy, k)
+    if all(mine == min(k, held) for mine, held in zip(kept, components, strict=True)):
+        return found
+    u, s, vx, vy = found
+    xp = namespace(u)
+    stays = like(np.arange(k) < np.asarray(kept)[:, None], u)
+    u, s = (xp.broadcast_to(part, (len(kept), *part.shape[1:])) for part in (u, s))
+    return (
+        xp.where(stays[:, None, :], u, xp.zeros_like(u)),
+        xp.where(stays, s, xp.zeros_like(s)),
+        *(xp.where(stays[:, :, None], v, xp.zeros_like(v)) for v in (vx, vy)),
     )
 
 

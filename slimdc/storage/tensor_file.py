@@ -15,7 +15,7 @@ from slimdc.errors import FileError
 from slimdc.storage.atomic import write_whole
 from slimdc.storage.json_text import plain_json
 
-__all__ = ["DIGEST", "digest", "parse_tensors", "read_tensors", "write_tensors"]
+__all__ = ["DIGEST", "digest", "parse_tensors", "read_tensors", "tensor_bytes", "write_tensors"]
 
 # The key of the metadata under which a file holds the digest of all else in it.
 DIGEST = "sha256"
@@ -157,12 +157,31 @@ def write_tensors(
     ...     [entry.name for entry in pathlib.Path(folder).iterdir()]
     ['a']
     """
+    checked_path("path", path)
+    write_whole(path, tensor_bytes(tensors, metadata))
+
+
+def tensor_bytes(tensors: Mapping[str, HostArray], metadata: Mapping[str, str]) -> bytes:
+    """Give the bytes of the file that `write_tensors` would write.
+
+    Parameters
+    ----------
+    tensors, metadata
+        As for `write_tensors`.
+
+    Returns
+    -------
+    bytes
+
+    Examples
+    --------
+    >>> parse_tensors("payload", tensor_bytes({"x": np.ones(1)}, {}))[0]
+    {'x': array([1.])}
+    """
     from safetensors.numpy import save as serialise
 
-    checked_path("path", path)
     ordered = {name: _in_order(x) for name, x in tensors.items()}
-    sealed = {**metadata, DIGEST: digest(ordered, metadata)}
-    write_whole(path, serialise(ordered, sealed))
+    return bytes(serialise(ordered, {**metadata, DIGEST: digest(ordered, metadata)}))
 
 
 def _bytes(path: str | os.PathLike[str]) -> bytes:

@@ -13,13 +13,26 @@ from slimdc._array import HostArray, as_array, dtype_name, named_dtype, namespac
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization.layout import check_layout, sample_shape
 
-__all__ = ["FLOATS", "digest", "flat", "opened", "parts", "pixels"]
+__all__ = ["FLOATS", "digest", "flat", "opened", "parts", "pixels", "widest"]
 
 # The dtypes that samples may have, the wider ones last.
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 # Samples that are brought into a space at once, which bounds the memory that it takes.
 _PART = 1024
+
+
+def widest(*dtypes: str) -> str:
+    """Name the narrowest of the dtypes that samples may have that holds the values of all given.
+
+    Examples
+    --------
+    >>> widest("float16", "float64", "float32"), widest("float16", "bfloat16")
+    ('float64', 'float32')
+    """
+    if {"float16", "bfloat16"} <= set(dtypes):  # neither holds the values of the other
+        dtypes = (*dtypes, "float32")
+    return max(dtypes, key=FLOATS.index)
 
 
 def pixels(x: Any, argument: str) -> Any:

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from slimdc._checks import positive, shown, truth, whole_number
 from slimdc.errors import InvalidTypeError, InvalidValueError
-from slimdc.parameterization.description import Description, Factors
+from slimdc.parameterization.description import Description
 from slimdc.parameterization.quantization.component import Shape, coded, decoded
 from slimdc.parameterization.quantization.entropy import MOST_IN_A_BYTE
 from slimdc.parameterization.quantization.transform import SampleTransform, turned
 
-__all__ = ["Codes", "Numbers", "Parts", "band_of", "factors_of", "held", "packed", "unpacked"]
+__all__ = ["Codes", "Numbers", "Parts", "band_of", "held", "numbers_of", "packed", "unpacked"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -205,6 +205,21 @@ def unpacked(codes: Codes, description: Description, entries: int) -> Parts:
     InvalidTypeError, InvalidValueError
         A component is damaged, or they do not fit the description.
     """
+    return parts_of(numbers_of(codes, description, entries), codes, description)
+
+
+def numbers_of(codes: Codes, description: Description, entries: int) -> Numbers:
+    """Undo `packed`: the numbers that codes hold.
+
+    Parameters
+    ----------
+    codes, description, entries
+        As for `unpacked`, and refused as there.
+
+    Returns
+    -------
+    Numbers
+    """
     _check(codes, description, entries)
     counts = np.asarray(description.components)
     bands, k = band_of(description, entries, rows=codes.rows), int(counts.max())
@@ -214,9 +229,7 @@ def unpacked(codes: Codes, description: Description, entries: int) -> Parts:
         whole[counts > j, j] = numbers
     n = 0 if codes.rows else max(description.samples)
     y, left, x = np.split(whole, [entries, entries + n], axis=2)
-    return parts_of(
-        Numbers(None if codes.rows else np.moveaxis(left, 1, 2), x, y), codes, description
-    )
+    return Numbers(None if codes.rows else np.moveaxis(left, 1, 2), x, y)
 
 
 def parts_of(numbers: Numbers, steps: Codes, description: Description) -> Parts:
@@ -251,46 +264,3 @@ def _check(codes: Codes, description: Description, entries: int) -> None:
         if numbers > MOST_IN_A_BYTE * len(component):
             found = f"{len(component)} bytes for {numbers} numbers"
             raise InvalidValueError(f"component {j}", found, "a byte for every 1,512 of them")
-
-
-def factors_of(parts: Parts, description: Description) -> Factors:
-    """Factor parts anew, U orthonormal (Eq. 8): the components mix, the samples stay.
-
-    Parameters
-    ----------
-    parts : Parts
-        Rows and coefficients, padded.
-    description : Description
-        Which class holds how much.
-
-    Returns
-    -------
-    Factors
-        On the host, in float64.
-    """
-    classes, k, d = parts.x.shape
-    u = np.zeros((classes, max(description.samples), k))
-    rows = np.concatenate([parts.x, parts.y], axis=2)
-    for i, (n, held) in enumerate(zip(description.samples, description.components, strict=True)):
-        if parts.left is None:
-            u[i, :n, :held] = np.eye(n, held)
-        else:
-            q, r = np.linalg.qr(parts.left[i, :n, :held])
-            u[i, :n, :held], rows[i, :held] = q, r @ rows[i, :held]
-    s = _significances(rows[..., :d], rows[..., d:])
-    v = rows / np.where(s > 0, s, 1.0)[:, :, None]
-    return Factors(u, s, v[..., :d], v[..., d:])
-
-
-def _significances(x: Floats, y: Floats) -> Floats:
-    """Lengths of the rows [x, αy], which weighs samples and labels of a class alike, (C, k)."""
-    sizes = [np.abs(part).max(axis=(1, 2), keepdims=True) for part in (x, y)]
-    # In units of their own: squares of 1e200 would overflow.
-    squares = [
-        ((part / np.where(size > 0, size, 1.0)) ** 2).sum(axis=2)
-        for part, size in zip((x, y), sizes, strict=True)
-    ]
-    of_x, of_y = (part.sum(axis=1, keepdims=True) for part in squares)
-    weight = np.where((of_x > 0) & (of_y > 0), of_x / np.where(of_y > 0, of_y, 1.0), 1.0)
-    unit = np.where(sizes[0] > 0, sizes[0], sizes[1])[:, :, 0]
-    return np.asarray(unit * np.sqrt(squares[0] + weight * squares[1]))

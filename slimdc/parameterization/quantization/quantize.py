@@ -12,13 +12,8 @@ from numpy.typing import NDArray
 from slimdc._checks import shown
 from slimdc.errors import InvalidValueError
 from slimdc.parameterization.description import Description, Factors
-from slimdc.parameterization.quantization.codes import (
-    Codes,
-    Parts,
-    factors_of,
-    packed,
-    parts_of,
-)
+from slimdc.parameterization.quantization.codes import Codes, Parts, packed, parts_of
+from slimdc.parameterization.quantization.factoring import factors_of
 from slimdc.parameterization.quantization.rate import (
     coarsest,
     estimated,

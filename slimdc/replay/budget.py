@@ -1,0 +1,108 @@
+"""How much a buffer may hold, and how what is too much is made smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from slimdc._checks import one_of, whole_number
+from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.parameterization import SlimmableDataset
+from slimdc.slimming import slim
+from slimdc.storage import dumps
+
+__all__ = ["BufferBudget", "Rounding"]
+
+Rounding: TypeAlias = Literal["down", "up"]
+
+
+@dataclass(frozen=True)
+class BufferBudget:
+    """Bytes of a message, or components of all classes together.
+
+    Parameters
+    ----------
+    nbytes : int or None
+        Bytes that the message may take, header and all.
+    components : int or None
+        Components that all classes may have together.
+    rounding : {"down", "up"}
+        Where components do not divide by classes: ``"up"`` as in the paper, which gives 25, 13, 9,
+        7 and 5 components of 500 to 20, 40, .. 100 classes, 540 in all at 60; ``"down"`` never
+        exceeds them.
+    floor : int
+        Components that each class must have.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        None or both of bytes and components are given, or a value cannot be used.
+
+    Examples
+    --------
+    >>> budget = BufferBudget(components=500, rounding="up")
+    >>> [budget.share(classes) for classes in (20, 40, 60, 80, 100)]
+    [25, 13, 9, 7, 5]
+    """
+
+    nbytes: int | None = None
+    components: int | None = None
+    rounding: Rounding = "down"
+    floor: int = 1
+
+    def __post_init__(self) -> None:
+        if (self.nbytes is None) == (self.components is None):
+            found = "neither" if self.nbytes is None else "both"
+            raise InvalidTypeError("nbytes, components", found, "one of them")
+        for name in ("nbytes", "components", "floor"):
+            if getattr(self, name) is not None:
+                value = whole_number(name, getattr(self, name), at_least=1)
+                object.__setattr__(self, name, value)
+        one_of("rounding", self.rounding, ("down", "up"))
+
+    def share(self, classes: int) -> int:
+        """Count the components of each of so many classes.
+
+        Raises
+        ------
+        InvalidValueError
+            They are fewer than `floor`.
+        """
+        total = self.components or 0
+        share = -(-total // classes) if self.rounding == "up" else total // classes
+        if share < self.floor:
+            least = self.floor * classes
+            each = "one" if self.floor == 1 else self.floor
+            expected = f"at least {least}, {each} for each class"
+            raise InvalidValueError("components", f"{total} for {classes} classes", expected)
+        return share
+
+    def fitted(self, data: SlimmableDataset, options: Mapping[str, Any]) -> bytes:
+        """Make a set as small as it must be, and no smaller; give its message.
+
+        Parameters
+        ----------
+        data : SlimmableDataset
+            All that is to be held.
+        options : mapping
+            Of `slimdc.slim`.
+
+        Returns
+        -------
+        bytes
+
+        Raises
+        ------
+        InvalidValueError
+            The budget holds no component of each class; the message says what it takes.
+        """
+        if self.nbytes is not None:
+            whole = dumps(data)
+            if len(whole) <= self.nbytes:
+                return whole
+            return dumps(slim(data, nbytes=self.nbytes, **options))
+        share = self.share(len(data.labels))
+        held = zip(data.labels, data.components, strict=True)
+        fewer = {label: share for label, count in held if count > share}
+        return dumps(slim(data, fewer, **options) if fewer else data)

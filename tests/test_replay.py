@@ -1,0 +1,304 @@
+"""The replay buffer: never above its budget, nothing lost, resumed to the bit."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import library
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import slimdc
+from slimdc import ReplayBuffer, SlimmableDataset
+from slimdc.errors import FileError, InvalidTypeError, InvalidValueError, SlimdcError
+from slimdc.replay.budget import BufferBudget
+from slimdc.storage.tensor_file import parse_tensors, tensor_bytes
+
+CLASSES = 6
+
+
+def task(labels: list[int], seed: int, each: int = 3) -> SlimmableDataset:
+    """A small set of some classes of a joint space."""
+    rng = np.random.default_rng(seed)
+    y = np.repeat(labels, each)
+    x = rng.standard_normal((y.size, 8, 8)) + y[:, None, None]
+    return SlimmableDataset.from_arrays(x.astype(np.float32), y, classes=CLASSES)
+
+
+def real_task(labels: list[int], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    x, y = task(labels, seed, each=8)
+    return x, np.argmax(y, axis=1)
+
+
+class PlainBuffer:
+    """The same in the words of its contract, with nothing but sets and `slim`."""
+
+    def __init__(self, nbytes: int | None, components: int | None) -> None:
+        self.nbytes, self.components, self.held, self.count = nbytes, components, None, 0
+
+    def add(self, came: SlimmableDataset) -> None:
+        both = came if self.held is None else SlimmableDataset.union(self.held, came)
+        if self.nbytes is not None:
+            small = both
+            if len(slimdc.dumps(both)) > self.nbytes:
+                small = slimdc.slim(both, nbytes=self.nbytes, steps=0, width=4)
+        else:
+            share = (self.components or 0) // both.classes
+            assert share >= 1
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                most = max(both.components)
+                small = both if share >= most else slimdc.slim(both, share, steps=0)
+        self.held, self.count = slimdc.loads(slimdc.dumps(small)), self.count + 1
+
+
+labels_of_a_task = st.lists(st.integers(0, CLASSES - 1), min_size=1, max_size=3, unique=True)
+operations = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), labels_of_a_task, st.integers(0, 99)),
+        st.tuples(st.just("resume")),
+        st.tuples(st.just("save")),
+        st.tuples(st.just("fail"), st.integers(0, 3)),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def fail(buffer: ReplayBuffer, how: int) -> None:
+    """Something that cannot be added."""
+    other = SlimmableDataset.from_arrays(np.ones((2, 5, 5)), [0, 1], classes=CLASSES)
+    bad: tuple[Any, ...] = (
+        (np.ones((4, 8, 8)), np.asarray([0, 1, 2, CLASSES])),
+        (SlimmableDataset.from_arrays(np.ones((2, 8, 8)), [0, 1]),),
+        (other if buffer.labels else b"no set",),
+        (np.full((4, 8, 8), np.nan), np.asarray([0, 1, 2, 3])),
+    )[how]
+    with pytest.raises(SlimdcError):
+        buffer.add(*bad)
+
+
+@settings(max_examples=25, deadline=None)
+@given(operations, st.sampled_from([{"nbytes": 1_300}, {"nbytes": 4_000}, {"components": 9}]))
+def test_any_sequence_keeps_to_the_budget_and_loses_nothing(
+    tmp_path_factory: pytest.TempPathFactory, sequence: list[Any], budget: dict[str, int]
+) -> None:
+    path = tmp_path_factory.mktemp("buffer") / "state"
+    buffer = ReplayBuffer(classes=CLASSES, slim={"steps": 0, "width": 4}, **budget)
+    plain = PlainBuffer(budget.get("nbytes"), budget.get("components"))
+    for operation in sequence:
+        before = buffer.message
+        if operation[0] == "add":
+            came = task(operation[1], operation[2])
+            buffer.add(came)
+            plain.add(came)
+        elif operation[0] == "resume":
+            buffer = ReplayBuffer.from_state(buffer.state)
+        elif operation[0] == "save":
+            buffer.save(path)
+            buffer = ReplayBuffer.load(path)
+        else:
+            fail(buffer, operation[1])
+            assert buffer.message == before
+        if plain.held is not None:
+            assert buffer.message == slimdc.dumps(plain.held)
+            assert buffer.labels == plain.held.labels
+        if "nbytes" in budget:
+            assert buffer.nbytes <= budget["nbytes"]
+        elif buffer.message:
+            assert sum(buffer.data.components) <= budget["components"]
+
+
+def test_real_tasks_are_condensed_in_the_space_of_the_first() -> None:
+    buffer = ReplayBuffer(
+        components=20, classes=CLASSES, condense={"ipc": 2, "steps": 2, "width": 4}, seed=3
+    )
+    first, second = real_task([0, 1], 0), real_task([2, 5], 1)
+    buffer.add(*first)
+    buffer.add(*second)
+    options: Any = {"classes": CLASSES, "steps": 2, "width": 4}
+    one = slimdc.condense(*first, 2, seed=3, **options)
+    two = slimdc.condense(*second, 2, seed=4, preprocessing=one.preprocessing, **options)
+    assert buffer.message == slimdc.dumps(SlimmableDataset.union(one, two))
+    assert buffer.labels == (0, 1, 2, 5)
+
+
+def test_training_takes_the_seed_of_the_task() -> None:
+    slim = {"steps": 3, "width": 4}
+    buffer = ReplayBuffer(components=4, classes=CLASSES, slim=slim, seed=7)
+    one, two = task([0, 1], 0), task([2, 3], 1)
+    buffer.add(one)
+    held = buffer.data
+    assert buffer.message == slimdc.dumps(slimdc.slim(one, 2, seed=7, progress=False, **slim))
+    buffer.add(two)
+    both = SlimmableDataset.union(held, two)
+    expected = slimdc.slim(both, 1, seed=8, progress=False, **slim)
+    assert buffer.message == slimdc.dumps(expected)
+
+
+def test_a_class_that_returns_is_merged() -> None:
+    buffer = ReplayBuffer(components=100, classes=CLASSES)
+    one, two = task([1, 2], 0), task([2, 4], 1)
+    buffer.add(one)
+    buffer.add(two)
+    assert buffer.labels == (1, 2, 4)
+    x, _ = buffer.data.select([2]).arrays()
+    both = [data.select([2]).arrays()[0] for data in (one, two)]
+    np.testing.assert_allclose(x, np.concatenate(both), atol=1e-5)
+
+
+def test_rows_of_labels_grow_without_announced_classes() -> None:
+    buffer = ReplayBuffer(components=100)
+    buffer.add(SlimmableDataset.from_arrays(np.eye(4), [0, 0, 1, 1]))
+    buffer.add(SlimmableDataset.from_arrays(np.eye(4), [2, 2, 3, 3], classes=4))
+    assert buffer.labels == (0, 1, 2, 3)
+    assert buffer.data.label_entries == 4
+
+
+@pytest.mark.parametrize(
+    ("rounding", "shares"), [("up", [25, 13, 9, 7, 5]), ("down", [25, 12, 8, 6, 5])]
+)
+def test_shares_are_the_papers(rounding: Any, shares: list[int]) -> None:
+    budget = BufferBudget(components=500, rounding=rounding)
+    assert [budget.share(20 * tasks) for tasks in range(1, 6)] == shares
+
+
+def test_too_small_a_buffer_says_what_it_needs() -> None:
+    buffer = ReplayBuffer(components=3, classes=CLASSES)
+    buffer.add(task([0, 1], 0))
+    before = buffer.message
+    with pytest.raises(InvalidValueError, match=r"components: found 3 for 4 classes.*at least 4"):
+        buffer.add(task([2, 3], 0))
+    assert buffer.message == before
+    floor = ReplayBuffer(components=5, classes=CLASSES, floor=3)
+    with pytest.raises(InvalidValueError, match=r"at least 6, 3 for each class"):
+        floor.add(task([2, 3], 0))
+    small = ReplayBuffer(nbytes=100, classes=CLASSES)
+    with pytest.raises(InvalidValueError, match=r"nbytes: found 100, expected at least \d+"):
+        small.add(task([2, 3], 0))
+    assert (small.nbytes, len(small), small.labels) == (0, 0, ())
+
+
+def test_batches_show_each_sample_once_before_any_comes_again() -> None:
+    buffer = ReplayBuffer(components=100, classes=CLASSES)
+    buffer.add(task([0, 1, 3], 0))
+    x, y = buffer.data.arrays()
+    drawn = buffer.batches(4, seed=5)
+    seen = [next(drawn) for _ in range(9)]
+    rows = np.concatenate([batch[0] for batch in seen]).reshape(36, -1)
+    found = [int(np.flatnonzero((x.reshape(9, -1) == row).all(axis=1))[0]) for row in rows]
+    for turn in range(4):
+        assert sorted(found[9 * turn : 9 * turn + 9]) == list(range(9))
+    assert found[:9] != found[9:18]
+    np.testing.assert_array_equal(np.concatenate([batch[1] for batch in seen]), y[found])
+    again = next(buffer.batches(4, seed=5))
+    np.testing.assert_array_equal(again[0], seen[0][0])
+    assert len(next(buffer.batches(50))[0]) == 9
+
+
+def test_batches_come_in_a_library() -> None:
+    strict = library("array_api_strict")
+    buffer = ReplayBuffer(components=100, classes=CLASSES)
+    buffer.add(task([0, 1], 0))
+    x, y = next(buffer.batches(2, like=strict.asarray([0.0])))
+    assert type(x).__module__.startswith("array_api_strict")
+    assert y.shape == (2, CLASSES)
+
+
+@pytest.mark.parametrize("name", ["data", "batches"])
+def test_an_empty_buffer_says_so(name: str) -> None:
+    buffer = ReplayBuffer(nbytes=1_000)
+    with pytest.raises(InvalidValueError, match="an empty one"):
+        _ = buffer.data if name == "data" else buffer.batches(2)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "text"),
+    [
+        ({}, InvalidTypeError, "neither"),
+        ({"nbytes": 10, "components": 3}, InvalidTypeError, "both"),
+        ({"nbytes": 0}, InvalidValueError, "nbytes"),
+        ({"nbytes": 10.5}, InvalidTypeError, "nbytes"),
+        ({"components": True}, InvalidTypeError, "components"),
+        ({"components": 3, "floor": 0}, InvalidValueError, "floor"),
+        ({"components": 3, "rounding": "paper"}, InvalidValueError, "rounding"),
+        ({"components": 3, "classes": 0}, InvalidValueError, "classes"),
+        ({"components": 3, "seed": -1}, InvalidValueError, "seed"),
+        ({"components": 3, "slim": 5}, InvalidTypeError, "slim"),
+        ({"components": 3, "slim": {"k": 5}}, InvalidValueError, "nbytes= or components="),
+        ({"components": 3, "slim": {"history": []}}, InvalidTypeError, "history"),
+        ({"components": 3, "slim": {"rate": float("nan")}}, InvalidTypeError, "rate"),
+        ({"components": 3, "condense": {"seed": 5}}, InvalidValueError, "seed"),
+        ({"components": 3, "condense": {3: 5}}, InvalidTypeError, "condense"),
+    ],
+)
+def test_bad_options_are_named(options: Any, kind: type[Exception], text: str) -> None:
+    with pytest.raises(kind, match=text):
+        ReplayBuffer(**options)
+
+
+def test_other_dtypes_are_named() -> None:
+    buffer = ReplayBuffer(components=100, classes=CLASSES)
+    buffer.add(task([0, 1], 0))
+    wide = SlimmableDataset.from_arrays(np.ones((2, 8, 8)), [2, 3], classes=CLASSES)
+    with pytest.raises(InvalidTypeError, match="float64"):
+        buffer.add(wide)
+
+
+def state_with(state: bytes, **changed: Any) -> bytes:
+    """A state with a digest of its own, and something else in it."""
+    tensors, said = parse_tensors("state", state)
+    return tensor_bytes(tensors, {key: value for key, value in (said | changed).items() if value})
+
+
+def test_damaged_and_other_states_are_refused(tmp_path: Path) -> None:
+    buffer = ReplayBuffer(components=100, classes=CLASSES)
+    buffer.add(task([0, 1], 0))
+    state = buffer.state
+    rng = np.random.default_rng(0)
+    for place in rng.choice(len(state), 150, replace=False):
+        damaged = bytearray(state)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        with pytest.raises(FileError):
+            ReplayBuffer.from_state(bytes(damaged))
+    for end in (0, 7, 100, len(state) - 1):
+        with pytest.raises(FileError):
+            ReplayBuffer.from_state(state[:end])
+    options = json.loads(parse_tensors("state", state)[1]["options"])
+    for changed in (
+        {"format": "slimdc-replay-2"},
+        {"format": None},
+        {"options": "[]"},
+        {"options": "nan"},
+        {"options": json.dumps(options | {"more": 1})},
+        {"options": json.dumps(options | {"components": None})},
+        {"options": json.dumps(options | {"slim": {"k": 2}})},
+        {"added": "-1"},
+        {"added": "one"},
+        {"added": None},
+    ):
+        with pytest.raises(FileError):
+            ReplayBuffer.from_state(state_with(state, **changed))
+    with pytest.raises(FileError, match="slimdc-replay-1"):
+        ReplayBuffer.from_state(slimdc.dumps(task([0], 0)))
+    with pytest.raises(InvalidTypeError, match="bytes"):
+        ReplayBuffer.from_state("state")  # type: ignore[arg-type]
+    with pytest.raises(FileError):
+        ReplayBuffer.load(tmp_path / "nothing")
+    with pytest.raises(FileError):
+        ReplayBuffer.load(tmp_path)
+
+
+def test_a_buffer_shows_itself() -> None:
+    buffer = ReplayBuffer(nbytes=4_000, classes=CLASSES)
+    assert repr(buffer) == "ReplayBuffer(0 classes in 0 of 4,000 bytes)"
+    buffer.add(task([0, 1], 0))
+    assert repr(buffer).startswith("ReplayBuffer(2 classes in ")
+    assert len(buffer) == 6
+    counted = ReplayBuffer(components=8)
+    assert repr(counted) == "ReplayBuffer(0 classes in 0 bytes, of 8 components)"
