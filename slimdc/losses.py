@@ -23,7 +23,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from array_api_compat import array_namespace, device
 
 from slimdc._array import widest_float
-from slimdc._checks import non_negative, one_of, truth
+from slimdc._checks import non_negative, one_of, truth, whole_number
 from slimdc._operands import matching, scalar, shared_namespace
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
 
@@ -346,7 +346,7 @@ def skewness(s: Array) -> Array:
     return 1.0 - xp.sum(share) / s.shape[0]
 
 
-def orthogonality(vx: Array, vy: Array, *, centred: bool = False) -> Array:
+def orthogonality(vx: Array, vy: Array, *, centred: bool = False, rows: int | None = None) -> Array:
     """Compute ‖V_x V_xᵀ − I‖_F² + ‖V_yᵀ V_y − I‖_F² (Eq. 12), on V stacked over classes.
 
     Parameters
@@ -356,26 +356,38 @@ def orthogonality(vx: Array, vy: Array, *, centred: bool = False) -> Array:
     centred : bool
         Labels that sum to zero span c − 1 dimensions, so that the second term cannot fall below
         1. True compares with the projector I − 11ᵀ/c on those dimensions instead of I.
+    rows : int, optional
+        Takes the first term group by group: of so many consecutive rows of V_x, the last group of
+        what is left. All rows together cannot be orthonormal where B > d, and their products take
+        B² numbers; see docs/large.md.
 
     Returns
     -------
     array
         A scalar.
 
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        The bases do not fit each other, or `rows` is no int of at least 1.
+
     Examples
     --------
     >>> import numpy as np
     >>> float(orthogonality(np.eye(3, 5), np.eye(3, 2)))
     0.0
+    >>> twice = np.concatenate([np.eye(2), np.eye(2)])
+    >>> float(orthogonality(twice, np.eye(4, 2))), float(orthogonality(twice, np.eye(4, 2), rows=2))
+    (4.0, 0.0)
     """
     matching({"vx": (vx, "Bd"), "vy": (vy, "Bc")})
     centred = truth("centred", centred)
+    rows = None if rows is None else whole_number("rows", rows, at_least=1)
     xp = array_namespace(vx)
-    eye = xp.eye(vx.shape[0], dtype=vx.dtype, device=device(vx))
     target = xp.eye(vy.shape[1], dtype=vy.dtype, device=device(vy))
     if centred:
         target = target - 1.0 / vy.shape[1]
-    return _square(vx @ vx.mT - eye) + _square(vy.mT @ vy - target)
+    return _defect(vx, rows) + _square(vy.mT @ vy - target)
 
 
 def weighted_sum(parts: Mapping[str, Array], weights: Weights) -> Array:
@@ -477,3 +489,15 @@ def _distance(after: Array, before: Array, form: Form) -> Array:
 def _square(x: Array) -> Array:
     """Sum of squares; unlike a squared norm, its gradient exists at zero."""
     return array_namespace(x).sum(x * x)
+
+
+def _defect(v: Array, rows: int | None) -> Array:
+    """‖V Vᵀ − I‖_F², summed over groups of so many rows."""
+    xp, (count, size) = array_namespace(v), v.shape
+    eye = xp.eye(min(rows or count, count), dtype=v.dtype, device=device(v))
+    if rows is None or rows >= count:
+        return _square(v @ v.mT - eye)
+    whole = count // rows * rows
+    groups = xp.reshape(v[:whole, :], (-1, rows, size))
+    found = _square(groups @ groups.mT - eye)
+    return found if whole == count else found + _defect(v[whole:, :], None)

@@ -267,6 +267,26 @@ def test_orthogonality_is_eq_12(space: Space) -> None:
     assert host(space, found) == pytest.approx(expected, rel=10 * tolerance(space))
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 6, 7, 20])
+def test_orthogonality_of_groups_is_the_sum_over_them(space: Space, rows: int) -> None:
+    vx, vy = draw((7, 5), (7, 2))
+    expected = size(vy.T @ vy - np.eye(2))
+    for first in range(0, 7, rows):
+        group = vx[first : first + rows]
+        expected += size(group @ group.T - np.eye(len(group)))
+    found = losses.orthogonality(*enter(space, vx, vy), rows=rows)
+    assert host(space, found) == pytest.approx(expected, rel=10 * tolerance(space))
+
+
+def test_groups_of_orthonormal_rows_may_be_more_than_samples_have_values(space: Space) -> None:
+    groups = [np.linalg.qr(block)[0] for block in draw((4, 4), (4, 4), (4, 4))]
+    vx, vy = np.concatenate(groups), np.eye(12, 2)
+    entered = enter(space, vx, vy)
+    assert host(space, losses.orthogonality(*entered, rows=4)) < 1e-8
+    assert host(space, losses.orthogonality(*entered)) >= 12 - 4  # no twelve rows can be
+    assert np.linalg.norm(vx, 2) <= np.sqrt(3) + 1e-12  # what Eq. 9 then has in the place of 1
+
+
 def test_orthogonality_of_centred_labels_can_vanish(space: Space) -> None:
     # Rows of a basis of the plane of vectors that sum to zero.
     vy = np.array([[1.0, -1.0, 0.0], [1.0, 1.0, -2.0]]) / np.sqrt([[2.0], [6.0]])
@@ -382,6 +402,10 @@ LOSSES: dict[str, tuple[dict[str, tuple[int, ...]], Loss]] = {
     "Eq. 12, centred": (
         PAIR,
         lambda v, xb, yb, w: losses.orthogonality(v["x"], v["y"], centred=True),
+    ),
+    "Eq. 12, in groups": (
+        PAIR,
+        lambda v, xb, yb, w: losses.orthogonality(v["x"], v["y"], rows=2),
     ),
 }
 for _form in FORMS:

@@ -16,6 +16,8 @@ import pytest
 
 import slimdc
 from slimdc.errors import FileError, InvalidTypeError, InvalidValueError, SlimdcWarning
+from slimdc.losses import orthogonality
+from slimdc.settings import SlimSettings
 
 CLASSES = 40
 FACTORS = ("u", "s", "vx", "vy")
@@ -210,3 +212,17 @@ def test_bad_arguments_are_named(
     with pytest.raises(error, match=rf"^({name}|null)"):
         slimdc.slim_shards(parts(2), **given)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_takes_equation_12_in_the_groups_of_its_settings() -> None:
+    """Twelve components of samples of eight values, four components to a group."""
+    x = np.random.default_rng(0).standard_normal((24, 8))
+    data = slimdc.SlimmableDataset.from_arrays(x, np.arange(24) % 3)
+    history: list[Any] = []
+    settings = SlimSettings(steps=2, group=4)
+    slimdc.slim(data, 4, preset=settings, width=4, history=history)
+    small = data.truncate(4)
+    bases = small.vx.reshape(12, 8), small.vy.reshape(12, 3)
+    found = history[0]["ortho"]
+    assert found == pytest.approx(float(orthogonality(*bases, rows=4)), rel=1e-6)
+    assert found < float(orthogonality(*bases)) - 1

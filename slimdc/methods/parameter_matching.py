@@ -128,7 +128,7 @@ class SetMatching:
             "first": first_order(*pair, view.parameters[HEAD], form),
             "infinity": infinity_order(*pair, ridge, form),
             "skew": skewness(view.tensors["s"]),
-            "ortho": orthogonality(*bases, centred=self.settings.centred),
+            "ortho": orthogonality(*bases, centred=self.settings.centred, rows=self.settings.group),
         }
         return weighted_sum(parts, self.settings.weights), parts
 
@@ -168,7 +168,7 @@ class RealMatching:
         parts = {
             "performance": performance_matching(*target, *pair, s.ridge) / size,
             "skew": skewness(view.tensors["s"]),
-            "ortho": orthogonality(*bases, centred=s.centred),
+            "ortho": orthogonality(*bases, centred=s.centred, rows=s.group),
         }
         return parts["performance"] + parts["skew"] * s.skew + parts["ortho"] * s.ortho, parts
 

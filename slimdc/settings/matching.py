@@ -33,6 +33,9 @@ class SlimSettings:
         λ of the pseudo-inverse, relative to the kernel's mean diagonal.
     centred : bool
         True takes Eq. 12's label term on the c − 1 dimensions of labels that sum to zero.
+    group : int, optional
+        Rows of V_x in a group of Eq. 12, for sets of more components than a sample has values: as
+        many as some classes hold. By default all are one group.
     pool : PoolSettings
         The networks.
 
@@ -49,6 +52,7 @@ class SlimSettings:
     form: Form = "relative"
     ridge: float = 1e-3
     centred: bool = False
+    group: int | None = None
     pool: PoolSettings = field(default_factory=PoolSettings)
 
     def __post_init__(self) -> None:
@@ -57,6 +61,8 @@ class SlimSettings:
         one_of("form", self.form, get_args(Form))
         check_kind(self, weights=Weights, pool=PoolSettings)
         put(self, "centred", truth("centred", self.centred))
+        if self.group is not None:
+            check_counts(self, group=1)
 
     def of_width(self, width: int) -> Self:
         """Give the same settings with networks of another width."""
@@ -83,6 +89,9 @@ class CondenseSettings:
         λ of the pseudo-inverse, relative to the kernel's mean diagonal.
     centred : bool
         True takes Eq. 12's label term on the c − 1 dimensions of labels that sum to zero.
+    group : int, optional
+        Rows of V_x in a group of Eq. 12, for sets of more components than a sample has values: as
+        many as some classes hold. By default all are one group.
     pool : PoolSettings
         The networks.
 
@@ -100,6 +109,7 @@ class CondenseSettings:
     ortho: float = 1e-4
     ridge: float = 1e-3
     centred: bool = False
+    group: int | None = None
     pool: PoolSettings = field(default_factory=PoolSettings)
 
     def __post_init__(self) -> None:
@@ -109,6 +119,8 @@ class CondenseSettings:
             put(self, name, non_negative(name, getattr(self, name)))
         check_kind(self, pool=PoolSettings)
         put(self, "centred", truth("centred", self.centred))
+        if self.group is not None:
+            check_counts(self, group=1)
 
     def of_width(self, width: int) -> Self:
         """Give the same settings with networks of another width."""

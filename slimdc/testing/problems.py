@@ -72,6 +72,10 @@ def loss_problems() -> dict[str, Problem]:
             simple(lambda v: losses.orthogonality(v["x"], v["y"], centred=True)),
             pair,
         ),
+        "orthogonality (Eq. 12) of groups": Problem(
+            simple(lambda v: losses.orthogonality(v["x"], v["y"], rows=2)),
+            pair,
+        ),
         "weighted_sum (Eq. 13) through factors (Eq. 8)": Problem(
             simple(total), factors, (*before, w)
         ),
