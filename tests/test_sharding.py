@@ -226,3 +226,24 @@ def test_a_run_takes_equation_12_in_the_groups_of_its_settings() -> None:
     found = history[0]["ortho"]
     assert found == pytest.approx(float(orthogonality(*bases, rows=4)), rel=1e-6)
     assert found < float(orthogonality(*bases)) - 1
+
+
+def test_equation_10_is_of_a_group_and_equation_9_of_all_with_their_number() -> None:
+    """Four classes in two groups whose rows of V_x are orthonormal: 16 rows of 8 values."""
+    rng = np.random.default_rng(0)
+    vx = np.concatenate([np.linalg.qr(rng.standard_normal((8, 8)))[0] for _ in range(2)])
+    u = np.linalg.qr(rng.standard_normal((4, 5, 4)))[0]
+    vy, s = rng.standard_normal((4, 4, 4)) / 10, np.tile([4.0, 3.0, 2.0, 1.0], (4, 1))
+    data = slimdc.SlimmableDataset.from_factors(u, s, vx.reshape(4, 4, 8), vy)
+    assert float(orthogonality(vx, np.eye(16, 4), rows=8)) < 1e-20
+    whole = slimdc.certify(data, data.truncate(2))
+    assert not whole.bounds
+    y = ((u * s[:, None]) @ vy).reshape(-1, 4)  # Xw - Y at w = 0
+    assert whole.first_order.frobenius <= np.sqrt(2) * 2.0 * np.linalg.norm(y)
+    for classes in ((0, 1), (2, 3)):
+        group = data.select(classes)
+        found = slimdc.certify(group, group.truncate(2))
+        assert found.holds
+        assert any("Eq. 10" in bound.equation for bound in found.bounds)
+        removed = group.vy[:, 2:].reshape(4, 4)
+        assert found.infinity_order.spectral == pytest.approx(np.linalg.norm(removed, 2))
