@@ -136,6 +136,11 @@ class ReplayBuffer:
         return len(self._message)
 
     @property
+    def added(self) -> int:
+        """How many tasks were added."""
+        return self._added
+
+    @property
     def labels(self) -> tuple[int, ...]:
         """Classes that are held."""
         return self.data.labels if self._message else ()
