@@ -16,28 +16,14 @@ from slimdc._inputs import open_set
 from slimdc.condensing import condense
 from slimdc.errors import FileError, InvalidTypeError, InvalidValueError
 from slimdc.parameterization import SlimmableDataset
+from slimdc.replay.batches import drawn
 from slimdc.replay.budget import BufferBudget, Rounding
-from slimdc.replay.state import State, packed_state, plain_options, unpacked_state
+from slimdc.replay.options import CONDENSE, SLIM, plain_options
+from slimdc.replay.state import State, packed_state, unpacked_state
 from slimdc.storage import dumps, loads
 from slimdc.storage.atomic import write_whole
 
 __all__ = ["ReplayBuffer"]
-
-_BUDGET = "nbytes= or components= of the buffer"
-_CONDENSE = {
-    "classes": "classes= of the buffer",
-    "seed": "seed= of the buffer",
-    "checkpoint": "a set that was condensed with a checkpoint, to be added",
-    "preprocessed": "a set that was condensed from such samples, to be added",
-}
-_SLIM = {
-    "k": _BUDGET,
-    "nbytes": _BUDGET,
-    "bits": _BUDGET,
-    "keep": _BUDGET,
-    "seed": "seed= of the buffer",
-    "checkpoint": "none: a buffer is resumed from its state",
-}
 
 
 class ReplayBuffer:
@@ -108,8 +94,8 @@ class ReplayBuffer:
     ) -> None:
         self._budget = BufferBudget(nbytes, components, rounding, floor)
         self._classes = None if classes is None else whole_number("classes", classes, at_least=1)
-        self._condense = {"ipc": 10} | plain_options("condense", condense, _CONDENSE)
-        self._slim = {"steps": 0} | plain_options("slim", slim, _SLIM)
+        self._condense = {"ipc": 10} | plain_options("condense", condense, CONDENSE)
+        self._slim = {"steps": 0} | plain_options("slim", slim, SLIM)
         self._seed = whole_number("seed", seed, at_least=0)
         self._added, self._message = 0, b""
 
@@ -148,6 +134,11 @@ class ReplayBuffer:
     def nbytes(self) -> int:
         """Bytes of the message."""
         return len(self._message)
+
+    @property
+    def added(self) -> int:
+        """How many tasks were added."""
+        return self._added
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -229,25 +220,10 @@ class ReplayBuffer:
         size = whole_number("size", size, at_least=1)
         rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
         x, y = self.data.arrays()
-        return self._drawn(x, y, min(size, len(x)), rng, like)
-
-    @staticmethod
-    def _drawn(
-        x: Any, y: Any, size: int, rng: np.random.Generator, like: Any
-    ) -> Iterator[tuple[Any, Any]]:
-        left = np.zeros(0, np.int64)
-        while True:
-            while left.size < size:
-                left = np.concatenate([left, rng.permutation(len(x))])
-            now, left = left[:size], left[size:]
-            yield (
-                (x[now], y[now])
-                if like is None
-                else (
-                    in_library(x[now], like),
-                    in_library(y[now], like),
-                )
-            )
+        batches = drawn(x, y, min(size, len(x)), rng)
+        if like is None:
+            return batches
+        return ((in_library(a, like), in_library(b, like)) for a, b in batches)
 
     @property
     def state(self) -> bytes:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from slimdc._checks import shown
-from slimdc.errors import FileError, InvalidTypeError, InvalidValueError
+from slimdc.errors import FileError, InvalidTypeError
 from slimdc.storage.json_text import plain_json
 from slimdc.storage.tensor_file import DIGEST, parse_tensors, tensor_bytes
 
-__all__ = ["State", "packed_state", "plain_options", "unpacked_state"]
+__all__ = ["State", "packed_state", "unpacked_state"]
 
 FORMAT = "slimdc-replay-1"
 
@@ -68,52 +66,3 @@ def unpacked_state(payload: bytes) -> State:
     except (LookupError, ValueError) as error:
         raise FileError("state", str(error), "a state as it was written") from None
     return State(options, added, held.tobytes())
-
-
-def plain_options(
-    name: str, given: Mapping[str, Any] | None, own: Mapping[str, str]
-) -> dict[str, Any]:
-    """Check options of a function that are kept for later: plain values, which a file can hold.
-
-    Parameters
-    ----------
-    name : str
-        The argument.
-    given : mapping or None
-        The options.
-    own : mapping of str to str
-        Options that the buffer sets itself, and what to say where they are among the given.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    InvalidTypeError, InvalidValueError
-        It is no mapping of names to plain values, or sets what the buffer does.
-
-    Examples
-    --------
-    >>> plain_options("slim", {"steps": 20}, {})
-    {'steps': 20}
-    """
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        raise InvalidTypeError(name, type(given).__name__, "a mapping of options to values")
-    for option, value in given.items():
-        if option in own:
-            raise InvalidValueError(name, f"the option {option!r}", own[option])
-        if not isinstance(option, str) or not _is_plain(value):
-            found = f"{option!r}: {shown(value)}"
-            raise InvalidTypeError(name, found, "names with numbers, strings or None, to be saved")
-    return dict(given)
-
-
-def _is_plain(value: object) -> bool:
-    return (
-        value is None
-        or isinstance(value, bool | int | str)
-        or (isinstance(value, float) and math.isfinite(value))
-    )
