@@ -395,10 +395,10 @@ def floats(data: SlimmableDataset) -> SlimmableDataset:
 
 
 def wide(name: str = "float32") -> SlimmableDataset:
-    """Code classes of 12 and 9 and 3 components: padding past 8 changes how sums are rounded."""
+    """Code classes of 12, 7 and 5 components: padding past 8 changes how sums are rounded."""
     rng = np.random.default_rng(2)
     x = rng.standard_normal((24, 6, 5, 3)).cumsum(axis=1).astype(name)
-    y = rng.permutation([0] * 12 + [1] * 9 + [3] * 3)
+    y = rng.permutation([0] * 12 + [1] * 7 + [3] * 5)
     return SlimmableDataset.from_arrays(x, y, classes=5).quantize(4)
 
 
