@@ -18,6 +18,7 @@ from slimmable_sets import CODED, KINDS, bits
 import slimdc
 from slimdc.errors import InvalidTypeError, InvalidValueError, SlimdcWarning
 from slimdc.parameterization import Factors, Preprocessing, SlimmableDataset
+from slimdc.parameterization.quantization.codes import Numbers, numbers_of, packed
 
 SEEDS = st.integers(0, 2**32 - 1)
 D = 6
@@ -394,10 +395,10 @@ def floats(data: SlimmableDataset) -> SlimmableDataset:
 
 
 def wide(name: str = "float32") -> SlimmableDataset:
-    """Code classes of 12 and 9 and 3 components: padding past 8 changes how sums are rounded."""
+    """Code classes of 12, 7 and 5 components: padding past 8 changes how sums are rounded."""
     rng = np.random.default_rng(2)
     x = rng.standard_normal((24, 6, 5, 3)).cumsum(axis=1).astype(name)
-    y = rng.permutation([0] * 12 + [1] * 9 + [3] * 3)
+    y = rng.permutation([0] * 12 + [1] * 7 + [3] * 5)
     return SlimmableDataset.from_arrays(x, y, classes=5).quantize(4)
 
 
@@ -452,7 +453,6 @@ def test_coded_sets_that_meet_otherwise_are_floats() -> None:
     other = SlimmableDataset.from_arrays(
         np.random.default_rng(3).standard_normal((6, 6, 5, 3)).astype("float32"), [2] * 6, classes=5
     ).quantize(5)
-    few = SlimmableDataset.from_codes(KINDS["coded"]().codes, KINDS["coded"]().description, 3)
     united = {
         "other steps": (data, other),
         "a class in both": (data, data.select([1])),
@@ -462,9 +462,21 @@ def test_coded_sets_that_meet_otherwise_are_floats() -> None:
         whole = SlimmableDataset.union(*sets)
         assert whole.codes is None
         assert bits(whole) == bits(SlimmableDataset.union(*map(floats, sets)))
-    assert few.codes is not None
-    grown = few.relabel({}, 4)
-    assert few.select([0]).union(grown.select([1])).codes is None
+
+
+def test_coded_sets_of_other_entries_are_floats_together() -> None:
+    """Their label rows are turned by other rotations, whatever their steps."""
+    data = KINDS["coded"]()
+    assert data.codes is not None
+    known, c = data.description, data.label_entries
+    left, x, y = numbers_of(data.codes, known, c)
+    wider = packed(Numbers(left, x, np.pad(y, ((0, 0), (0, 0), (0, 1)))), known)
+    grown = SlimmableDataset.from_codes(replace(data.codes, components=wider), known, c + 1)
+    sets = data.select([0]), grown.select([1, 2])
+    for some in (sets, sets[::-1]):
+        whole = SlimmableDataset.union(*some)
+        assert whole.codes is None
+        assert bits(whole) == bits(SlimmableDataset.union(*map(floats, some)))
 
 
 def test_a_class_merged_and_quantised_keeps_its_largest_components() -> None:
@@ -647,6 +659,7 @@ def test_classes_that_cannot_be_selected(classes: Any, error: Any, message: str)
     ("to", "entries", "error", "message"),
     [
         ([0, 1, 2], None, InvalidValueError, "to: found 3 numbers, expected 4, one for each entry"),
+        (range(5), None, InvalidValueError, "to: found 5 numbers, expected 4, one for each entry"),
         ([], None, InvalidValueError, "to: found 0 numbers"),
         (
             [0, 1, 1, 2],
