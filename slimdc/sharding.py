@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -20,6 +20,7 @@ __all__ = ["slim_shards"]
 
 Source: TypeAlias = Openable | Callable[[], Openable]
 SUFFIX = ".safetensors"
+PARTS = "pairs (name, source) with names that files can have"
 
 
 class Job(Protocol):
@@ -137,11 +138,12 @@ def slim_shards(
     submit: Any = Here if executor is None else getattr(executor, "submit", None)
     if not callable(submit):
         raise InvalidTypeError("executor", type(executor).__name__, "an object with submit")
+    parts = _parts(shards)
     where = _made_folder(folder)
     written: dict[Path, bool] = {}
     waiting: deque[tuple[Path, Job]] = deque()
     try:
-        for part in shards:
+        for part in parts:
             name, source = _checked(part)
             target = where / f"{name}{SUFFIX}"
             if target in written or any(target == other for other, _ in waiting):
@@ -206,13 +208,19 @@ def _finish(waiting: deque[tuple[Path, Job]], written: dict[Path, bool]) -> None
     written[target] = made.short
 
 
+def _parts(shards: Any) -> Iterator[Any]:
+    try:
+        return iter(shards)
+    except Exception as error:  # of an array without axes, or an object that is broken
+        raise InvalidTypeError("shards", type(shards).__name__, PARTS) from error
+
+
 def _checked(part: Any) -> tuple[str, Source]:
-    expected = "pairs (name, source) with names that files can have"
     if not isinstance(part, tuple | list) or len(part) != 2 or not isinstance(part[0], str):
-        raise InvalidTypeError("shards", type(part).__name__, expected)
+        raise InvalidTypeError("shards", type(part).__name__, PARTS)
     name, source = part
     if not name or name.startswith(".") or {"/", "\\", "\0"} & set(name):
-        raise InvalidValueError("shards", f"the name {shown(name)}", expected)
+        raise InvalidValueError("shards", f"the name {shown(name)}", PARTS)
     return name, source
 
 

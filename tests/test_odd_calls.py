@@ -124,6 +124,15 @@ QUICK: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         slimdc.storage.truncate_file,
         {"source": "no such file", "target": "small", "k": 1, "nbytes": 2000},
     ),
+    "slim_shards": (
+        slimdc.slim_shards,
+        {"shards": [("a", (X, Y))], "folder": "shards", "k": 1, "bits": 4}
+        | {"classes": 3, "executor": None, "ahead": 1},
+    ),
+    "slim_shards of a source": (
+        lambda source: slimdc.slim_shards([("a", source)], "shards", 1),
+        {"source": DATA},
+    ),
 }
 
 # What a caller gives as a callable is called, and may fail as it likes.
@@ -193,7 +202,9 @@ def odd_calls(
     drawn = random.Random(0)
     for name, (call, valid) in calls.items():
         for parameter in valid:
-            possible = sorted(set(values) - (CALLABLE if parameter == "progress" else set()))
+            possible = sorted(
+                set(values) - (CALLABLE if parameter in ("progress", "source") else set())
+            )
             for odd in drawn.sample(possible, min(few or len(values), len(possible))):
                 yield f"{name}({parameter}={odd})", call, valid | {parameter: values[odd]()}
 
