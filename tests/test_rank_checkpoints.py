@@ -21,6 +21,7 @@ from test_ranks import FACTORS, Several, images, meeting_of_jax, run
 import slimdc
 from slimdc.backend import GlobalStep, LocalStep, Stepped
 from slimdc.errors import FileError, InvalidValueError
+from slimdc.settings import CondenseSettings, PoolSettings
 from slimdc.training import rank_checkpoints
 from slimdc.training.checkpoint import Checkpoint
 from slimdc.training.rank_checkpoints import gathered
@@ -219,6 +220,24 @@ def test_no_step_is_taken_twice_but_those_after_the_last_save(tmp_path: Path, wh
     names = sorted(entry.name for entry in tmp_path.iterdir())
     assert names == ["run.rank0", "run.rank0.before", "run.rank1", "run.rank1.before"]
     assert together(2, lambda ops: slimmed(ops, path)) == [whole] * 2
+
+
+def test_ranks_that_condense_draw_the_same_batches_after_a_resumption(tmp_path: Path) -> None:
+    x, _ = images().arrays()
+    settings = CondenseSettings(steps=30, batch=4, pool=PoolSettings(size=2, lifetime=5, width=4))
+
+    def condensed(ops: NumpyBackend, **options: Any) -> bytes:
+        made = slimdc.condense(
+            x, images().members, 2, backend=ops, preset=settings, checkpoint_interval=10, **options
+        )
+        return slimdc.dumps(made)
+
+    expected = together(2, condensed)
+    path = tmp_path / "run"
+    together(2, lambda ops: condensed(ops, checkpoint=path, progress=killed_at(20)))
+    assert together(2, lambda ops: condensed(ops, checkpoint=path)) == expected
+    assert isinstance(expected[0], bytes)
+    assert expected[0] == expected[1]
 
 
 def test_another_number_of_ranks_is_refused(tmp_path: Path) -> None:
