@@ -49,6 +49,7 @@ OPTIONAL = {
     "sklearn": 'pip install ".[select]"',
     "pyarrow": 'pip install ".[parquet]"',
     "fsspec": 'pip install ".[remote]"',
+    "flwr": "pip install flwr",
     "nvrtc": "pip install nvidia-cuda-nvrtc-cu12",
 }
 

@@ -2,7 +2,7 @@
 
     python processes.py [FOLDER]
 
-A SuperLink and three SuperNodes are started, each with a third of the classes of three quarters.
+A SuperLink and three SuperNodes are started, each with a quarter of the classes.
 In round 2 the second SuperNode is killed with SIGKILL while it slims, with all that it started;
 before round 3 a fourth comes. The logs stay in FOLDER, by default a temporary one.
 """
@@ -131,11 +131,18 @@ def play(processes: Processes, relay: Relay) -> None:
     await_port(relay.target)
     command = ["flwr", "run", str(_APP), "loopback", "--stream", *_RUN]
     before = relay.up
-    with subprocess.Popen(
-        command, env=processes.environment, stdout=subprocess.PIPE, text=True
-    ) as run:
+    with (
+        processes.log("run").open("w", encoding="utf-8") as log,
+        subprocess.Popen(
+            command,
+            env=processes.environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as run,
+    ):
         for line in run.stdout or ():
-            processes.log("run").open("a", encoding="utf-8").write(line)
+            log.write(line)
             if not line.startswith("round "):
                 continue
             print(line.rstrip(), flush=True)

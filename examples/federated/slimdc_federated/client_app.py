@@ -13,12 +13,10 @@ from slimdc import SlimmableDataset
 from slimdc_federated import protocol
 from slimdc_federated.data import real_images, space_of
 
-__all__ = ["NO_SET", "app", "content_of", "held_set"]
+__all__ = ["app", "content_of", "held_set"]
 
 app = ClientApp()
 
-# Code of the reply that stands for a set; Flower's own codes are below 100.
-NO_SET = 100
 _HELD = "held"
 
 
@@ -37,7 +35,7 @@ def send(message: Message, context: Context) -> Message:
     except Exception as error:
         # Flower would send the text of the error, in which anything might be.
         print(f"round {number}: no set: {error}", flush=True)
-        return Message(Error(NO_SET, "no set within its share"), reply_to=message)
+        return Message(Error(protocol.NO_SET, "no set"), reply_to=message)
     return Message(content_of(payload), reply_to=message)
 
 

@@ -12,7 +12,20 @@ from slimdc import SlimmableDataset
 from slimdc.errors import InvalidValueError, SlimdcError
 from slimdc_federated.data import Images, Space
 
-__all__ = ["RefusedError", "Round", "accuracy", "checked", "message", "received", "share", "united"]
+__all__ = [
+    "NO_SET",
+    "RefusedError",
+    "Round",
+    "accuracy",
+    "checked",
+    "message",
+    "received",
+    "share",
+    "united",
+]
+
+# Code of the error that a client answers with where it has no set; Flower's own are below 100.
+NO_SET = 100
 
 
 class RefusedError(Exception):
@@ -103,6 +116,7 @@ def checked(payload: bytes, nbytes: int, space: Space) -> SlimmableDataset:
         ("shape", data.shape, space.shape),
         ("layout", data.layout, "channels_last"),
         ("preprocessing", data.preprocessing, space.preprocessing),
+        ("precision", data.factor_dtype, "float32"),
     ):
         if found != agreed:
             raise RefusedError(f"its set has another {name}: {found}, and {agreed} is agreed on")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 
 from flwr.app import ConfigRecord, Context, Message, RecordDict
+from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid, ServerApp
 
 from slimdc_federated import protocol
@@ -16,6 +17,14 @@ __all__ = ["app", "payload_of"]
 app = ServerApp()
 
 _POLL = 0.5
+# What a client may write beside a code is not repeated.
+_WHY = {
+    ErrorCode.MESSAGE_UNAVAILABLE: "it is late",
+    ErrorCode.REPLY_MESSAGE_UNAVAILABLE: "it is late",
+    ErrorCode.NODE_UNAVAILABLE: "it is gone",
+    ErrorCode.CLIENT_APP_CRASHED: "it crashed",
+    protocol.NO_SET: "it has no set of so few bytes",
+}
 
 
 @app.main()
@@ -53,7 +62,8 @@ def payload_of(reply: Message) -> bytes:
         Something else is in it, or it says why there is none.
     """
     if reply.has_error():
-        raise protocol.RefusedError(f"no set came (code {reply.error.code})")
+        code = reply.error.code
+        raise protocol.RefusedError(_WHY.get(code, f"it failed (code {code})"))
     content = reply.content
     if list(content) != ["set"] or list(content.array_records) != ["set"]:
         raise protocol.RefusedError("its message holds something else than a set")
@@ -93,6 +103,7 @@ def _asked(
                 messages[client] = payload_of(reply)
             except protocol.RefusedError as reason:
                 absent[client] = str(reason)
-        time.sleep(_POLL)
-    late = dict.fromkeys(waiting.values(), f"nothing came within {timeout:g} s")
+        if waiting:
+            time.sleep(_POLL)
+    late = dict.fromkeys(waiting.values(), f"it is late: nothing came in {timeout:g} s")
     return messages, absent | late
