@@ -3,14 +3,13 @@
     python processes.py [FOLDER]
 
 A SuperLink and three SuperNodes are started, each with a quarter of the classes.
-In round 2 the second SuperNode is killed with SIGKILL while it slims, with all that it started;
-before round 3 a fourth comes. The logs stay in FOLDER, by default a temporary one.
+In round 2 the second SuperNode is killed with SIGKILL while its client slims; before round 3 a
+fourth comes. The logs stay in FOLDER, by default a temporary one.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -24,12 +23,12 @@ __all__ = ["Processes", "main"]
 
 _APP = Path(__file__).parent
 _RUN = ("--run-config", 'participants="3 3 4 4" timeout=45.0 patience=30.0')
+_ROUNDS, _PARTS = 4, 4
 _LOST, _ADDED = 1, 3
-_PARTS = 4
 
 
 class Processes:
-    """What was started, each in a process group of its own, with its log.
+    """What was started, each with its log.
 
     Parameters
     ----------
@@ -54,11 +53,7 @@ class Processes:
         """Start a command that writes to the log of that name."""
         with self.log(name).open("wb") as log:
             self.started[name] = subprocess.Popen(
-                command,
-                env=self.environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+                command, env=self.environment, stdout=log, stderr=subprocess.STDOUT
             )
 
     def node(self, part: int, port: int) -> None:
@@ -71,8 +66,17 @@ class Processes:
         )
 
     def kill(self, name: str) -> None:
-        """Kill one with all that it started, as a power cut would."""
-        os.killpg(self.started.pop(name).pid, signal.SIGKILL)
+        """Kill one, as a power cut would; what it started sees that, and ends."""
+        process = self.started.pop(name)
+        process.kill()
+        process.wait()
+
+    def end(self) -> None:
+        """Ask all to end, and wait until they have."""
+        for process in self.started.values():
+            process.terminate()
+        for process in self.started.values():
+            process.wait()
 
     def log(self, name: str) -> Path:
         """Name the log of one of them."""
@@ -101,44 +105,32 @@ def free_port() -> int:
 
 
 def main(folder: Path) -> None:
-    """Start all of them, play the rounds, and end all of them."""
+    """Start all of them, play the rounds, and end all of them; the logs are in the folder."""
     processes, port = Processes(folder), free_port()
     (folder / "flwr").mkdir(parents=True, exist_ok=True)
     (folder / "flwr" / "config.toml").write_text(
         f'[superlink.loopback]\naddress = "127.0.0.1:{port}"\ninsecure = true\n', encoding="utf-8"
     )
     try:
-        processes.start(
-            "superlink",
-            "flower-superlink",
-            "--insecure",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        )
+        address = ("--host", "127.0.0.1", "--port", str(port))
+        processes.start("superlink", "flower-superlink", "--insecure", *address)
         relay = Relay(port)
         for part in range(_PARTS - 1):
             processes.node(part, relay.port)
         play(processes, relay)
     finally:
-        for name in list(processes.started):
-            processes.kill(name)
+        processes.end()
 
 
 def play(processes: Processes, relay: Relay) -> None:
     """Run the app, print what it says of its rounds, and do to its clients what is to be shown."""
     await_port(relay.target)
     command = ["flwr", "run", str(_APP), "loopback", "--stream", *_RUN]
-    before = relay.up
+    before, rounds, path = relay.up, 0, processes.log("run")
     with (
-        processes.log("run").open("w", encoding="utf-8") as log,
+        path.open("w", encoding="utf-8") as log,
         subprocess.Popen(
-            command,
-            env=processes.environment,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
+            command, env=processes.environment, stdout=subprocess.PIPE, stderr=log, text=True
         ) as run,
     ):
         for line in run.stdout or ():
@@ -152,10 +144,12 @@ def play(processes: Processes, relay: Relay) -> None:
                 print(f"         SuperNode {_LOST} is killed at its work", flush=True)
             if " sets, " in line:
                 print(f"         {relay.up - before:,} bytes came over the wire", flush=True)
-                before = relay.up
+                before, rounds = relay.up, rounds + 1
             if line.startswith("round 2:") and " sets, " in line:
                 processes.node(_ADDED, relay.port)
                 print(f"         SuperNode {_ADDED} is started", flush=True)
+    if rounds != _ROUNDS:
+        sys.exit(f"{rounds} rounds instead of {_ROUNDS}: see {path}")
 
 
 def await_port(port: int, seconds: float = 60.0) -> None:
