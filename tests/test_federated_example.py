@@ -106,8 +106,10 @@ def test_sets_of_another_layout_or_precision_are_refused() -> None:
     precise = SlimmableDataset.from_arrays(x, y, layout="channels_last", **known)
     first = SlimmableDataset.from_arrays(x[:, :1], y, layout="channels_first", **known)
     flat = SlimmableDataset.from_arrays(x, y, layout="flat")
-    for data, name in ((precise, "precision"), (first, "shape"), (flat, "shape")):
-        with pytest.raises(protocol.RefusedError, match=f"another {name}"):
+    turned = SlimmableDataset.from_arrays(x, y, layout="channels_first")
+    others = {"precision": precise, "shape": first, "another shape": flat, "layout": turned}
+    for name, data in others.items():
+        with pytest.raises(protocol.RefusedError, match=f"{name}: "):
             protocol.checked(slimdc.dumps(data), 10**6, SPACE)
 
 
