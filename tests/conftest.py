@@ -32,6 +32,7 @@ hypothesis.settings.load_profile(os.environ.get("SLIMDC_HYPOTHESIS_PROFILE", "de
 # The others import what need not be installed, and hold no tests.
 collect_ignore = [
     "third_party",
+    "flower_nodes.py",
     "jax_rank.py",
     "plain_algorithm.py",
     "plain_evaluation.py",
@@ -49,6 +50,7 @@ OPTIONAL = {
     "sklearn": 'pip install ".[select]"',
     "pyarrow": 'pip install ".[parquet]"',
     "fsspec": 'pip install ".[remote]"',
+    "flwr": "pip install flwr",
     "nvrtc": "pip install nvidia-cuda-nvrtc-cu12",
 }
 
