@@ -216,10 +216,13 @@ def draw(found: dict[str, list[dict[str, Any]]], path: Path) -> None:
         if points:
             ours = label.startswith("slimdc")
             style = {"linewidth": 2.5, "marker": "o"} if ours else {"linewidth": 1, "marker": "."}
+            style |= {"color": "black"} if label == "real images" else {}
             axes.plot(*zip(*points, strict=True), label=label, **style)
+    nbytes, whole, _ = point(found["whole"])
+    axes.axhline(whole, color="gray", linestyle=":", label=f"the whole set, {nbytes:,} bytes")
     axes.set(xscale="log", xlabel="bytes", ylabel="accuracy (%)")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small", ncols=2)
+    axes.legend(fontsize="small", ncols=2, loc="lower right")
     figure.savefig(path, dpi=150)
 
 
