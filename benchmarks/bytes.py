@@ -222,7 +222,7 @@ def draw(found: dict[str, list[dict[str, Any]]], path: Path) -> None:
     axes.axhline(whole, color="gray", linestyle=":", label=f"the whole set, {nbytes:,} bytes")
     axes.set(xscale="log", xlabel="bytes", ylabel="accuracy (%)")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small", ncols=2, loc="lower right")
+    figure.legend(fontsize="small", ncols=3, loc="outside lower center")
     figure.savefig(path, dpi=150)
 
 
