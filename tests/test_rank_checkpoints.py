@@ -143,17 +143,23 @@ ORIGINALS = {"save": Checkpoint.save, "_rename": rank_checkpoints._rename}
 
 
 class Faults:
-    """Kills one rank before or after one of the times that it touches a file."""
+    """Kills one rank before or after one of the times that it touches a file.
 
-    def __init__(self, rank: int, event: int) -> None:
+    Where `ahead` is a step, it dies once the other one has saved that step.
+    """
+
+    def __init__(self, rank: int, event: int, ahead: int | None = None) -> None:
         self.rank, self.event = rank, event
         self.seen = 0
+        self.step, self.ahead = ahead, threading.Event()
 
     def guarded(self, function: Callable[..., Any], rank_of: Callable[..., int]) -> Any:
         def call(*arguments: Any) -> Any:
             ours = rank_of(*arguments) == self.rank
             self._may_die(ours)
             result = function(*arguments)
+            if not ours and self.step in (getattr(one, "count", -1) for one in arguments):
+                self.ahead.set()
             self._may_die(ours)
             return result
 
@@ -171,6 +177,7 @@ class Faults:
         if ours:
             self.seen += 1
             if self.seen == self.event:
+                assert self.step is None or self.ahead.wait(timeout=120)
                 raise KilledError
 
 
@@ -199,7 +206,7 @@ def test_a_rank_that_is_always_killed_before_it_saves_keeps_no_other_from_going_
 ) -> None:
     path = tmp_path / "run"
     for event in (7, 1, 1):  # before the save of step 20, and again, and again
-        Faults(1, event).hold(monkeypatch)
+        Faults(1, event, ahead=20).hold(monkeypatch)
         found = together(2, lambda ops: slimmed(ops, path))
         assert isinstance(found[1], KilledError)
         with safe_open(path.with_name("run.rank0"), "numpy") as ahead:
