@@ -302,3 +302,24 @@ def test_a_buffer_shows_itself() -> None:
     assert len(buffer) == 6
     counted = ReplayBuffer(components=8)
     assert repr(counted) == "ReplayBuffer(0 classes in 0 bytes, of 8 components)"
+
+
+def test_a_whitening_is_that_of_the_first_task() -> None:
+    rng = np.random.default_rng(0)
+    condense = {"ipc": 2, "steps": 0, "preprocessing": "zca"}
+    buffer = ReplayBuffer(components=20, classes=CLASSES, condense=condense)
+    images = rng.integers(0, 255, (4, 40, 8, 8, 3)).astype(np.uint8)
+    for labels, x in zip(([0, 1], [2, 3]), images, strict=False):
+        buffer.add(x, np.repeat(labels, 20))
+    space = buffer.data.preprocessing
+    assert space.is_complete
+    alone = slimdc.condense(images[0], np.repeat([0, 1], 20), 2, steps=0, preprocessing="zca")
+    assert space == alone.preprocessing
+    second = space.apply(images[1], "channels_last").reshape(40, -1)
+    rows = buffer.data.select([2, 3]).arrays()[0].reshape(4, -1)
+    nearest = np.abs(rows[:, None] - second).max(axis=2).min(axis=1)
+    assert nearest.max() < 1e-3
+    resumed = ReplayBuffer.from_state(buffer.state)
+    with pytest.raises(InvalidValueError, match="without its matrix"):
+        resumed.add(images[2], np.repeat([4, 5], 20))
+    resumed.add(buffer.data.select([0]))  # sets need none

@@ -61,6 +61,13 @@ class BufferBudget:
                 object.__setattr__(self, name, value)
         one_of("rounding", self.rounding, ("down", "up"))
 
+    @property
+    def limit(self) -> str:
+        """What may be held, in words that follow a number of bytes."""
+        if self.nbytes is not None:
+            return f"of {self.nbytes:,} bytes"
+        return f"bytes, of {self.components:,} components"
+
     def share(self, classes: int) -> int:
         """Count the components of each of so many classes.
 

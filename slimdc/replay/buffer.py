@@ -15,7 +15,7 @@ from slimdc._checks import whole_number
 from slimdc._inputs import open_set
 from slimdc.condensing import condense
 from slimdc.errors import FileError, InvalidTypeError, InvalidValueError
-from slimdc.parameterization import SlimmableDataset
+from slimdc.parameterization import Preprocessing, SlimmableDataset
 from slimdc.replay.batches import drawn
 from slimdc.replay.budget import BufferBudget, Rounding
 from slimdc.replay.options import CONDENSE, SLIM, plain_options
@@ -98,15 +98,11 @@ class ReplayBuffer:
         self._slim = {"steps": 0} | plain_options("slim", slim, SLIM)
         self._seed = whole_number("seed", seed, at_least=0)
         self._added, self._message = 0, b""
+        self._space: Preprocessing | None = None  # with the matrix of a whitening, if there is one
 
     def __repr__(self) -> str:
-        budget = self._budget
-        limit = (
-            f"of {budget.nbytes:,} bytes"
-            if budget.components is None
-            else f"bytes, of {budget.components:,} components"
-        )
-        return f"ReplayBuffer({len(self.labels)} classes in {self.nbytes:,} {limit})"
+        held = f"{len(self.labels)} classes in {self.nbytes:,}"
+        return f"ReplayBuffer({held} {self._budget.limit})"
 
     def __len__(self) -> int:
         """Count the samples that are held."""
@@ -123,7 +119,8 @@ class ReplayBuffer:
         """
         if not self._message:
             raise InvalidValueError("buffer", "an empty one", "one to which a task was added")
-        return loads(self._message)
+        data = loads(self._message)
+        return data if self._space is None else data.with_preprocessing(self._space)
 
     @property
     def message(self) -> bytes:
@@ -177,9 +174,10 @@ class ReplayBuffer:
             {"progress": False} | self._slim | {"seed": self._seed + self._added}
         )
         self._message, self._added = self._budget.fitted(both, options), self._added + 1
+        self._space = both.preprocessing
 
     def _opened(self, data: Any) -> SlimmableDataset:
-        came = loads(dumps(open_set(data, "x")))  # in NumPy, wherever it was
+        came = _in_numpy(open_set(data, "x"))
         if self._classes is not None and came.label_entries != self._classes:
             found = f"a set of {came.label_entries} label entries"
             raise InvalidValueError("x", found, f"{self._classes}, the classes of the buffer")
@@ -189,9 +187,8 @@ class ReplayBuffer:
         options: dict[str, Any] = {"progress": False} | self._condense
         if held is not None:
             options["preprocessing"] = held.preprocessing
-        known = self._classes
         seed = self._seed + self._added
-        return loads(dumps(condense(x, y, classes=known, seed=seed, **options)))
+        return _in_numpy(condense(x, y, classes=self._classes, seed=seed, **options))
 
     def batches(self, size: int, *, seed: int = 0, like: Any = None) -> Iterator[tuple[Any, Any]]:
         """Draw batches of what is held, for ever: each sample once before any comes again.
@@ -298,3 +295,8 @@ class ReplayBuffer:
         except (OSError, ValueError) as error:
             raise FileError(os.fspath(path), str(error), "a file to read") from error
         return cls.from_state(state)
+
+
+def _in_numpy(data: SlimmableDataset) -> SlimmableDataset:
+    """Bring a set to the host, to the bit, with all that a message does not hold."""
+    return loads(dumps(data)).with_preprocessing(data.preprocessing)
