@@ -63,8 +63,7 @@ class ReplayBuffer:
 
     Notes
     -----
-    The application of Sec. 4.4 and Fig. 7 of Liu, Ye, Yu and Wang, "Slimmable Dataset
-    Condensation", CVPR 2023: 500 images of CIFAR-100 for 20 to 100 classes.
+    Fig. 7 of Liu, Ye, Yu and Wang, "Slimmable Dataset Condensation", CVPR 2023.
 
     Examples
     --------
@@ -289,9 +288,8 @@ class ReplayBuffer:
         FileError
             It cannot be read, is damaged, or is no buffer of this version.
         """
-        source = checked_path("path", path)
         try:
-            state = source.read_bytes()
+            state = checked_path("path", path).read_bytes()
         except (OSError, ValueError) as error:
             raise FileError(os.fspath(path), str(error), "a file to read") from error
         return cls.from_state(state)
