@@ -323,3 +323,17 @@ def test_a_whitening_is_that_of_the_first_task() -> None:
     with pytest.raises(InvalidValueError, match="without its matrix"):
         resumed.add(images[2], np.repeat([4, 5], 20))
     resumed.add(buffer.data.select([0]))  # sets need none
+
+
+@pytest.mark.parametrize("method", ["parameter-matching", "random", "truncate", "frepo", "yoco"])
+def test_any_method_slims(method: str) -> None:
+    options: dict[str, Any] = {"method": method}
+    if method in ("parameter-matching", "frepo"):
+        options |= {"steps": 1, "width": 4}
+    else:
+        options["steps"] = None
+    buffer = ReplayBuffer(components=8, classes=CLASSES, slim=options)
+    buffer.add(task([0, 1], 0))
+    buffer.add(task([2], 1, each=1))
+    buffer.add(task([3], 2))
+    assert buffer.data.components == (2, 2, 1, 2)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from slimdc._checks import one_of, whole_number
-from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.errors import InvalidTypeError, InvalidValueError, SlimdcWarning
 from slimdc.parameterization import SlimmableDataset
 from slimdc.slimming import slim
 from slimdc.storage import dumps
@@ -110,6 +111,10 @@ class BufferBudget:
                 return whole
             return dumps(slim(data, nbytes=self.nbytes, **options))
         share = self.share(len(data.labels))
-        held = zip(data.labels, data.components, strict=True)
-        fewer = {label: share for label, count in held if count > share}
-        return dumps(slim(data, fewer, **options) if fewer else data)
+        if share >= data.components_per_class:
+            return dumps(data)
+        with (
+            warnings.catch_warnings()
+        ):  # classes that hold less than their share keep what they hold
+            warnings.simplefilter("ignore", SlimdcWarning)
+            return dumps(slim(data, share, **options))
