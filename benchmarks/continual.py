@@ -5,7 +5,7 @@
     python benchmarks/continual.py --table
     python benchmarks/continual.py --picture continual.png
 
-The buffer holds 500 samples, or the bytes of 500 real images with their labels (`tasks.py` says at
+The buffer holds 100 samples, or the bytes of 100 real images with their labels (`tasks.py` says at
 what scale). Results are kept cell by cell; several processes share the work by orders.
 """
 
@@ -77,14 +77,14 @@ def herded(tasks: Tasks, task: int, each: int) -> tuple[np.ndarray, np.ndarray]:
 OURS, FREPO = "parameter-matching", "frepo"
 METHODS: dict[str, Made] = {
     "slimdc, at once, bytes": buffered("free-bytes", OURS, {"steps": 0}, nbytes=BYTES),
-    "slimdc, at once, 500 components": buffered("free", OURS, {"steps": 0}, **PAPER),
+    "slimdc, at once, 100 components": buffered("free", OURS, {"steps": 0}, **PAPER),
     "random rows of our sets": buffered("rows", OURS, {"method": "random", "steps": None}, **PAPER),
     "performance matching, random rows": buffered(
         "frepo-rows", FREPO, {"method": "random", "steps": None}, **PAPER
     ),
     "real images, reservoir": real(random),
     "real images, herding": real(herded),
-    "slimdc, trained, 500 components": buffered("trained", OURS, SLIM, **PAPER),
+    "slimdc, trained, 100 components": buffered("trained", OURS, SLIM, **PAPER),
     "performance matching, trained": buffered(
         "frepo-trained", FREPO, SLIM | {"method": "frepo"}, **PAPER
     ),

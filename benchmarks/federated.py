@@ -4,8 +4,8 @@
     python benchmarks/federated.py --table
     python benchmarks/federated.py --picture federated.png
 
-Each participant condenses its own data once, 25 per class, and slims the set to what their number
-leaves of 500 samples, or of the bytes of 500 real images; the server unites what comes (`tasks.py`
+Each participant condenses its own data once, 5 per class, and slims the set to what their number
+leaves of 100 samples, or of the bytes of 100 real images; the server unites what comes (`tasks.py`
 says at what scale). Results are kept cell by cell; several processes share the work by orders.
 `examples/federated` is the same as an application.
 """
@@ -61,12 +61,12 @@ def shared(name: str, condensed_by: str, options: dict[str, Any], *, in_bytes: b
 
 METHODS: dict[str, Made] = {
     "slimdc, at once, bytes": shared("free-bytes", OURS, FREE, in_bytes=True),
-    "slimdc, at once, 500 components": shared("free", OURS, FREE, in_bytes=False),
+    "slimdc, at once, 100 components": shared("free", OURS, FREE, in_bytes=False),
     "random rows of our sets": shared("rows", OURS, RANDOM, in_bytes=False),
     "performance matching, random rows": shared("frepo-rows", FREPO, RANDOM, in_bytes=False),
     "real images, reservoir": real(random),
     "real images, herding": real(herded),
-    "slimdc, trained, 500 components": shared("trained", OURS, SLIM, in_bytes=False),
+    "slimdc, trained, 100 components": shared("trained", OURS, SLIM, in_bytes=False),
     "performance matching, trained": shared(
         "frepo-trained", FREPO, SLIM | {"method": "frepo"}, in_bytes=False
     ),

@@ -1,9 +1,11 @@
 """Tasks of CIFAR-100 for `continual.py` and `federated.py`: 20 random classes each, and their sets.
 
 Two cores pay for it so: images are averaged over 2 x 2 pixels to 16 x 16, networks are of width 32,
-a set takes 200 steps to be condensed and 100 to be slimmed, and one network judges it, trained by
-600 steps of 100 samples on it and tested on 20 images of each class. Orders of classes give the
-spread.
+the buffer holds 100 samples where the paper's holds 500, a set takes 400 steps to be condensed and
+100 to be slimmed, and one network judges it, trained by 600 steps of 100 samples on it and tested
+on 20 images of each class. Orders of classes give the spread. With 500 samples, 25 of each class,
+200 steps of condensing brought nothing: 28.3 % of 20 classes after 2,000 steps of training, as
+random real images have. Five of each have 23.3 % after 300 steps of condensing, real ones 18.5 %.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from slimdc import SlimmableDataset, datasets
 from slimdc.chains.journal import Journal
 from slimdc.settings import EvaluationSettings
 
-TASKS, CLASSES, IPC, EACH = 5, 100, 25, 20
-CONDENSE = {"steps": 200, "width": 32, "backend": "numpy"}
+TASKS, CLASSES, IPC, EACH = 5, 100, 5, 20
+CONDENSE = {"steps": 400, "width": 32, "backend": "numpy"}
 SLIM = {"steps": 100, "width": 32, "backend": "numpy"}
 EVALUATE = {"rate": 1e-3, "steps": 600, "batch": 100, "width": 32, "repeats": 1}
 # Of one real image, with its label.
