@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import library
 
 import slimdc
 from slimdc import evaluation, learning
@@ -222,6 +223,8 @@ def test_classes_of_a_joint_space_may_be_missing(method):
     """A task of a stream: classes 2 and 4 of seven; label rows are those of the whole space."""
     if slimdc.methods.METHODS[method].condense is None:
         pytest.skip("does not condense")
+    if method == "kmeans":
+        library("sklearn")
     rng = np.random.default_rng(0)
     y = np.asarray([2, 4])[np.arange(40) % 2]
     x = rng.standard_normal((7, 8, 8))[y] + 0.3 * rng.standard_normal((40, 8, 8))
