@@ -92,16 +92,16 @@ METHODS: dict[str, Made] = {
 }
 
 
-def main() -> None:
+def command(text: str, name: str, what: str, methods: dict[str, Made]) -> None:
     """Do what is missing, or show what is known."""
-    args, folder = arguments(__doc__, "continual")
+    args, folder = arguments(text, name)
     if args.table:
-        print("\n".join(table(known(folder), "after task")))
+        print("\n".join(table(known(folder), what)))
     elif args.picture:
-        draw(known(folder), args.picture, "tasks")
+        draw(known(folder), args.picture, what)
     else:
         for order in args.orders:
-            fill(folder, order, args.only, METHODS)
+            fill(folder, order, args.only, methods)
 
 
 def known(folder: Path) -> dict[str, dict[int, list[dict[str, Any]]]]:
@@ -152,4 +152,4 @@ def draw(found: dict[str, dict[int, list[dict[str, Any]]]], path: Path, what: st
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, "continual", "tasks", METHODS)

@@ -20,14 +20,12 @@ from continual import (
     OURS,
     SAMPLES,
     Made,
-    draw,
+    command,
     herded,
-    known,
     random,
     real,
-    table,
 )
-from tasks import IPC, SLIM, Tasks, arguments, fill
+from tasks import IPC, SLIM, Tasks
 
 import slimdc
 from slimdc import SlimmableDataset
@@ -74,17 +72,5 @@ METHODS: dict[str, Made] = {
 }
 
 
-def main() -> None:
-    """Do what is missing, or show what is known."""
-    args, folder = arguments(__doc__, "federated")
-    if args.table:
-        print("\n".join(table(known(folder), "participants")))
-    elif args.picture:
-        draw(known(folder), args.picture, "participants")
-    else:
-        for order in args.orders:
-            fill(folder, order, args.only, METHODS)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, "federated", "participants", METHODS)

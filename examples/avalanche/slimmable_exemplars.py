@@ -40,7 +40,7 @@ class SlimmableExemplars(ExemplarsBuffer):
         self._options = options
         self.held = slimdc.ReplayBuffer(components=max_size, **options)
 
-    def post_adapt(self, agent_state: Any, exp: Any) -> None:  # noqa: ARG002
+    def post_adapt(self, agent_state: Any, exp: Any) -> None:  # noqa: ARG002 - Avalanche's
         """Add the samples of an experience."""
         pairs = [exp.dataset[i][:2] for i in range(len(exp.dataset))]
         x = torch.stack([torch.as_tensor(sample) for sample, _ in pairs])
@@ -48,7 +48,7 @@ class SlimmableExemplars(ExemplarsBuffer):
         self.held.add(x.numpy(), y)
         self._show()
 
-    def resize(self, strategy: Any, new_size: int) -> None:  # noqa: ARG002
+    def resize(self, strategy: Any, new_size: int) -> None:  # noqa: ARG002 - Avalanche's
         """Change the budget; a smaller one slims what is held, from itself alone."""
         smaller = slimdc.ReplayBuffer(components=new_size, **self._options)
         if self.held.labels:

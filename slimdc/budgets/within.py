@@ -38,7 +38,7 @@ SUPPORT = 0.5
 
 # Training fits the very kind of networks that tell what is lost, so that a small gain there is none
 # elsewhere. Of the set in the package, trained by 500 steps: 15 points less lost in 4,500 bytes
-# were 2 points of accuracy, 4 less in 8,500 bytes half a point fewer; in 16,000 nothing was gained.
+# were 2 points of accuracy (ridge heads on four networks), 4 less in 8,500 half a point fewer.
 GAIN = 0.1
 
 
