@@ -56,13 +56,23 @@ def problem(name: str, path: Path | None) -> Problem:
         sample = datasets.sample()
         real = partial(datasets.read, "fashion-mnist")
         return Problem(sample.data, sample.x_test, sample.y_test, real)
-    real = partial(datasets.read, "cifar10")
-    test = real()
-    some = np.random.default_rng(0).permutation(len(test.y_test))[:2_000]
     if path is None:
         raise SystemExit("--set: which set?")
-    before = slimdc.load(path)
-    return Problem(before, test.x_test[some], test.y_test[some], real)
+    real = datasets.read("cifar10")
+    some = np.random.default_rng(0).permutation(len(real.y_test))[:2_000]
+    if name == "cifar10":
+        before = slimdc.load(path)
+    else:
+        real = channels_first(real)
+        space = slimdc.Preprocessing.zca(real.x_train, "channels_first", recipe="rfad")
+        before = slimdc.read(path, format="rfad", preprocessing=space)
+    return Problem(before, real.x_test[some], real.y_test[some], lambda: real)
+
+
+def channels_first(real: datasets.RealDataset) -> datasets.RealDataset:
+    """Move the channels, as torch has them."""
+    x = {name: getattr(real, name).transpose(0, 3, 1, 2).copy() for name in ("x_train", "x_test")}
+    return real._replace(**x)
 
 
 def ways(name: str, given: Problem, seed: int) -> Iterator[tuple[str, Callable[[], Stored]]]:

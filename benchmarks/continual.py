@@ -48,30 +48,33 @@ def buffered(name: str, condensed_by: str, slim: dict[str, Any], **budget: Any) 
     return made
 
 
-def real(choose: Callable[[Tasks, int, int], tuple[np.ndarray, np.ndarray]]) -> Made:
-    """Give a buffer that holds real images, as many of each class as there is room for."""
+def real(choose: Callable[[Tasks, int, dict[int, int]], np.ndarray]) -> Made:
+    """Give a buffer full of real images, as many of each class as of any other, or one more."""
 
     def made(tasks: Tasks, count: int) -> tuple[SlimmableDataset, int]:
-        each = SAMPLES // (CLASSES // TASKS * count)
-        chosen = [choose(tasks, task, each) for task in range(count)]
-        x, y = (np.concatenate(part) for part in zip(*chosen, strict=True))
+        seen = np.concatenate([tasks.labels(task) for task in range(count)])
+        lucky = np.random.default_rng(tasks.order).permutation(seen)[: SAMPLES % len(seen)]
+        share = {int(c): SAMPLES // len(seen) + int(c in lucky) for c in seen}
+        xs, ys = [], []
+        for task in range(count):
+            x, y = tasks.train(task)
+            chosen = choose(tasks, task, share)
+            xs.append(x[chosen])
+            ys.append(y[chosen])
+        x, y = np.concatenate(xs), np.concatenate(ys)
         return as_set(x, y, tasks.space, CLASSES), len(x) * IMAGE
 
     return made
 
 
-def random(tasks: Tasks, task: int, each: int) -> tuple[np.ndarray, np.ndarray]:
+def random(tasks: Tasks, task: int, share: dict[int, int]) -> np.ndarray:
     """Choose images of a task at random."""
-    x, y = tasks.train(task)
-    chosen = reservoir(y, each, tasks.order)
-    return x[chosen], y[chosen]
+    return reservoir(tasks.train(task)[1], share, tasks.order)
 
 
-def herded(tasks: Tasks, task: int, each: int) -> tuple[np.ndarray, np.ndarray]:
+def herded(tasks: Tasks, task: int, share: dict[int, int]) -> np.ndarray:
     """Choose images of a task by herding."""
-    x, y = tasks.train(task)
-    chosen = herded_images(x, y, each, tasks.space, tasks.order)
-    return x[chosen], y[chosen]
+    return herded_images(*tasks.train(task), share, tasks.space, tasks.order)
 
 
 OURS, FREPO = "parameter-matching", "frepo"

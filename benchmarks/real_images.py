@@ -22,15 +22,15 @@ def as_set(x: np.ndarray, y: np.ndarray, space: Preprocessing, classes: int) -> 
     return SlimmableDataset.from_arrays(x, y, classes=classes, preprocessing=space)
 
 
-def reservoir(y: np.ndarray, each: int, seed: int) -> np.ndarray:
+def reservoir(y: np.ndarray, share: dict[int, int], seed: int) -> np.ndarray:
     """Choose images at random, so many of each class; fewer are always some of more."""
     rng = np.random.default_rng(seed)
-    orders = [rng.permutation(np.flatnonzero(y == label)) for label in np.unique(y)]
-    return np.concatenate([order[:each] for order in orders])
+    orders = {int(label): rng.permutation(np.flatnonzero(y == label)) for label in np.unique(y)}
+    return np.concatenate([order[: share[label]] for label, order in orders.items()])
 
 
 def herded_images(
-    x: np.ndarray, y: np.ndarray, each: int, space: Preprocessing, seed: int
+    x: np.ndarray, y: np.ndarray, share: dict[int, int], space: Preprocessing, seed: int
 ) -> np.ndarray:
     """Choose images by herding, so many of each class; fewer are always some of more."""
     ops = get("numpy")
@@ -42,8 +42,10 @@ def herded_images(
         features = np.concatenate(
             [np.asarray(network.embed(ops, parameters, batch)) for batch in batches]
         )
-    members = [np.flatnonzero(y == label) for label in np.unique(y)]
-    return np.concatenate([mine[herded(features[mine], each)] for mine in members])
+    members = {int(label): np.flatnonzero(y == label) for label in np.unique(y)}
+    return np.concatenate(
+        [mine[herded(features[mine], share[label])] for label, mine in members.items()]
+    )
 
 
 def herded(features: np.ndarray, count: int) -> np.ndarray:

@@ -61,14 +61,20 @@ def rivals(before: SlimmableDataset) -> Iterator[Stored]:
         levels = 2**bits
         rows = own_levels(flat, bits)
         yield stored(f"levels {bits}", rows, n * (d * bits / 8 + levels * HALF))
-    if before.layout == "channels_last":
-        for bits in (3, 2, 1):
-            rows, nbytes = patches(x, bits)
-            yield stored(f"patches {bits}", rows, nbytes)
-        for kind in ("JPEG", "WEBP"):
-            for quality in QUALITIES:
-                rows, nbytes = picture(x, kind, quality)
-                yield stored(f"{kind} {quality}", rows, nbytes)
+    first = before.layout == "channels_first"
+    images = x.transpose(0, 2, 3, 1) if first else x
+    for name, rows, nbytes in pictures(images):
+        back = rows.reshape(images.shape)
+        yield stored(name, back.transpose(0, 3, 1, 2) if first else back, nbytes)
+
+
+def pictures(images: Floats) -> Iterator[tuple[str, Floats, float]]:
+    """Store images, channels last, in every way that looks at their neighbours."""
+    for bits in (3, 2, 1):
+        yield f"patches {bits}", *patches(images, bits)
+    for kind in ("JPEG", "WEBP"):
+        for quality in QUALITIES:
+            yield f"{kind} {quality}", *picture(images, kind, quality)
 
 
 def remade(before: SlimmableDataset, x: Floats, y: Floats) -> SlimmableDataset:
