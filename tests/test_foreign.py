@@ -422,9 +422,31 @@ def test_soft_labels_are_no_classes(tmp_path, name) -> None:
     # One-hot rows of any scale and offset are classes.
     scaled = SlimmableDataset.from_arrays(drawn(), 7 * np.eye(3, dtype=np.float32)[Y] - 2)
     slimdc.write(scaled, tmp_path / "set", format=name)
-    x, _ = data.arrays()
-    hard = SlimmableDataset.from_arrays(x, data.members)  # the remedy of the message
-    slimdc.write(hard, tmp_path / "hard", format=name)
+
+
+@pytest.mark.parametrize("name", [*HARD, *SOFT])
+@pytest.mark.parametrize("small", [{"k": 1}, {"nbytes": 3_000}])
+def test_soft_labels_go_as_classes_alone(tmp_path, name, small) -> None:
+    needs(name)
+    data = SlimmableDataset.from_arrays(drawn(), rows(), members=Y, preprocessing=SPACE)
+    slimmed = slimdc.slim(data, steps=0, **small)
+    slimdc.write(slimmed, tmp_path / "set", format=name, labels="classes")
+    back = slimdc.read(tmp_path / "set", preprocessing=SPACE)
+    sorted_by_class = name in ("sre2l", "rded")
+    order = np.argsort(Y, kind="stable") if sorted_by_class else np.arange(len(Y))
+    x, y, classes = given(back)
+    assert classes.tolist() == Y[order].tolist()
+    if name in SOFT:
+        assert (np.ptp(np.sort(y, axis=1)[:, :-1], axis=1) < 1e-6).all()
+    if name not in ("sre2l", "rded", "parquet"):  # pictures are rounded
+        first = x.transpose(0, 3, 1, 2) if x.shape[-1] == 3 else x
+        np.testing.assert_allclose(first, given(slimmed)[0][order], atol=1e-5)
+
+
+def test_unknown_ways_with_labels(tmp_path) -> None:
+    data = SlimmableDataset.from_arrays(drawn(), rows())
+    with pytest.raises(InvalidValueError, match=r"labels: found 'hard', expected .*'classes'"):
+        slimdc.write(data, tmp_path / "set", format="kip", labels="hard")
 
 
 def test_labels_have_the_scales_of_the_formats(tmp_path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import Literal
+
+import numpy as np
 
 from slimdc._checks import one_of
 from slimdc._checks import path as checked_path
@@ -19,6 +22,7 @@ def write(
     path: str | os.PathLike[str],
     *,
     format: str,  # noqa: A002 - the word that users know
+    labels: Literal["rows", "classes"] = "rows",
 ) -> None:
     """Write a set as others publish theirs, so that their code reads it.
 
@@ -39,6 +43,9 @@ def write(
         Those that hold classes ("vico", "mtt", "idc", "sre2l", "rded", "parquet") take one-hot
         rows of any scale and offset. In "datm", "kip", "rfad" and "frepo" soft rows stay as they
         are, and one-hot rows get the scale of the format.
+    labels : {"rows", "classes"}
+        What is written of the labels: the rows that the set holds, or of each sample its class
+        alone, as a one-hot row; soft rows of a slimmed set then go into formats of classes.
 
     Raises
     ------
@@ -65,7 +72,10 @@ def write(
     if not isinstance(data, SlimmableDataset):
         raise InvalidTypeError("data", type(data).__name__, "a SlimmableDataset")
     one_of("format", format, NAMES)
+    one_of("labels", labels, ("rows", "classes"))
     target = checked_path("path", path)
+    if labels == "classes":
+        data = _of_classes(data)
     if format == OWN_NAME:
         save(data, target)
         return
@@ -75,3 +85,15 @@ def write(
         raise
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise FileError(str(target), str(error), "a place that can be written to") from error
+
+
+def _of_classes(data: SlimmableDataset) -> SlimmableDataset:
+    """Take one-hot rows in the place of those held."""
+    x, _ = data.arrays("given")
+    return SlimmableDataset.from_arrays(
+        x,
+        data.members[np.argsort(data.order)],
+        classes=data.label_entries,
+        layout=data.layout,
+        preprocessing=data.preprocessing,
+    )
