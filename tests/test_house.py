@@ -99,7 +99,7 @@ PUBLIC = {
         SlimSettings chosen
     """,
     "slimdc.storage": """
-        Truncated dumps load loads read save truncate_file write
+        FileReport Truncated dumps inspect load loads read save truncate_file write
     """,
     "slimdc.storage.foreign": """
         FORMATS Format NAMES read recognised write

@@ -12,7 +12,7 @@ from slimdc.parameterization import Factors
 from slimdc.storage.header import Header
 from slimdc.storage.said import Said
 
-__all__ = ["packed", "places_of", "sizes_of", "unpacked"]
+__all__ = ["packed", "places_of", "significances", "sizes_of", "unpacked"]
 
 _TYPES = {"F32": "<f4", "F64": "<f8"}
 
@@ -137,6 +137,36 @@ def unpacked(data: bytes, header: Header, k: int, *, original: bool) -> Factors:
         alike = original or len({block[:k] for block in header.places}) == 1
         return factors._replace(u=factors.u[:1] if alike else factors.u)
     return factors
+
+
+def significances(data: bytes, header: Header, k: int) -> list[HostArray]:
+    """Read the significances of the first k components, and nothing else of them.
+
+    Parameters
+    ----------
+    data : bytes
+        These components.
+    header : Header
+        Of the file.
+    k : int
+        How many they are.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        Of each component one for each class that holds it, or one where all classes share s.
+    """
+    items, lengths = np.frombuffer(data, _TYPES[header.dtype]), {"s": 1}
+    lengths |= {"vx": header.said.size, "vy": header.said.entries}
+    found, begin = [], 0
+    for j in range(k):
+        mine = []
+        for piece in _pieces(header, j, original=False):
+            if piece.factor == "s":
+                mine.append(items[begin])
+            begin += piece.rows if piece.factor == "u" else lengths[piece.factor]
+        found.append(np.asarray(mine, np.float64))
+    return found
 
 
 class _Piece(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from slimdc.storage.json_text import plain_json
 from slimdc.storage.older_files import OLDER
 from slimdc.storage.sources import Source
 
-__all__ = ["Prefix", "Start", "Wanted", "read_prefix", "read_start"]
+__all__ = ["Prefix", "Start", "Wanted", "damaged", "read_prefix", "read_start"]
 
 _LONGEST = 100_000_000  # of a header, as safetensors has it
 # The coder takes more than 1/1,600 byte for a number; padding takes numbers that are not there.
@@ -232,17 +233,33 @@ def _check_memory(name: str, header: Header, k: int) -> None:
         raise _damaged(name, error)
 
 
-def _check_digests(name: str, header: Header, data: bytes, k: int) -> None:
+def damaged(header: Header, data: bytes, k: int) -> Iterator[int]:
+    """Name the components that do not match their digests, the first one first.
+
+    Parameters
+    ----------
+    header : Header
+        Of the file.
+    data : bytes
+        Its first components.
+    k : int
+        How many these are.
+    """
     view, begin = memoryview(data), 0
     for j, end in enumerate(header.ends[:k]):
         if digest_of(header.head(j), view[begin:end]) != header.digests[j]:
-            readable = f"; the {j} before it are whole, k={j} reads them" if j else ""
-            raise FileError(
-                name,
-                found=f"component {j} damaged or edited: it does not match its digest{readable}",
-                expected="a file as it was written",
-            )
+            yield j
         begin = end
+
+
+def _check_digests(name: str, header: Header, data: bytes, k: int) -> None:
+    for j in damaged(header, data, k):
+        readable = f"; the {j} before it are whole, k={j} reads them" if j else ""
+        raise FileError(
+            name,
+            found=f"component {j} damaged or edited: it does not match its digest{readable}",
+            expected="a file as it was written",
+        )
 
 
 def _parsed(source: Source, text: bytes) -> tuple[dict[str, str], dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 from slimdc._checks import path as checked_path
 from slimdc.errors import FileError, SlimdcError
 
-__all__ = ["LocalSource", "MemorySource", "Source", "opened"]
+__all__ = ["LocalSource", "MemorySource", "Source", "is_url", "opened"]
 
 # Two letters at least: one is a drive of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]+://")
@@ -108,6 +108,17 @@ class LocalSource:
         return self._size == size
 
 
+def is_url(path: object) -> bool:
+    """Tell a URL from a path.
+
+    Examples
+    --------
+    >>> is_url("s3://bucket/set"), is_url("C:/set")
+    (True, False)
+    """
+    return isinstance(path, str) and _URL.match(path) is not None
+
+
 @contextlib.contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[Source]:
     """Open a file by its path, or by a URL.
@@ -138,7 +149,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Source]:
     Traceback (most recent call last):
     slimdc.errors.FileError: missing: found no such file, expected a file to read
     """
-    if isinstance(path, str) and _URL.match(path):
+    if isinstance(path, str) and is_url(path):
         from slimdc.storage.remote import remote_source
 
         with _told(path):
