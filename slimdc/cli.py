@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from slimdc import __version__
 from slimdc.commands import COMMANDS
+from slimdc.commands.completion import complete
 from slimdc.commands.messages import one_line, tell
 from slimdc.commands.streams import open_streams
 from slimdc.errors import SlimdcError
@@ -50,8 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     1
     """
     with open_streams(), warnings.catch_warnings():
-        options = _parser().parse_args(arguments)
-        warnings.showwarning = _show_warning
+        parser = _parser()
+        complete(parser)
+        options = parser.parse_args(arguments)
+        warnings.showwarning = _hide_warning if getattr(options, "quiet", False) else _show_warning
         try:
             options.run(options)
             sys.stdout.flush()
@@ -83,6 +86,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     tell(f"warning: {one_line(message)}")
+
+
+def _hide_warning(*_: Any, **__: Any) -> None:
+    pass
 
 
 def _failed(message: str) -> int:

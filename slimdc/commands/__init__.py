@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slimdc.commands import backends, certify, chain, convert, demo, evaluate, methods, plot, slim
+from slimdc.commands import (
+    backends,
+    certify,
+    chain,
+    completion,
+    condense,
+    convert,
+    demo,
+    evaluate,
+    info,
+    methods,
+    plot,
+    slim,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -14,7 +27,9 @@ __all__ = ["COMMANDS"]
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "demo": ("slim a small real set and show what it costs", demo.add),
-    "slim": ("keep the k most significant components per class", slim.add),
+    "info": ("what a file holds, and what each prefix of it costs", info.add),
+    "condense": ("make a small set of real data", condense.add),
+    "slim": ("smaller sets, of k components per class or within bytes", slim.add),
     "certify": ("distances and bounds between two sets", certify.add),
     "evaluate": ("train networks on a set, test on real data", evaluate.add),
     "convert": ("read sets as others publish them, and write them so", convert.add),
@@ -22,4 +37,5 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "plot": ("pictures of sets and of results", plot.add),
     "methods": ("what condenses and what slims, by name", methods.add),
     "backends": ("what can train here, and how to get the rest", backends.add),
+    "completion": ("what a shell takes to complete all this", completion.add),
 }

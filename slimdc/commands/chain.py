@@ -3,47 +3,75 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from slimdc.commands.messages import tell
-from slimdc.commands.options import add_computing, add_data
+from slimdc.commands.answers import answer, told
+from slimdc.commands.options import (
+    add_answer,
+    add_data,
+    add_method,
+    add_training,
+    completed,
+    whole,
+)
 
 __all__ = ["add"]
 
 
 def add(command: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
+    from slimdc.methods import METHODS
+    from slimdc.protocols import PROTOCOLS
+
     command.add_argument("results", type=Path, metavar="FOLDER", help="where the results go")
     command.add_argument(
         "--sizes",
-        type=int,
+        type=whole,
         nargs="+",
         default=[10, 5, 2, 1],
         metavar="K",
         help="components per class, descending (default: 10 5 2 1)",
     )
-    command.add_argument(
-        "--method",
-        default="parameter-matching",
-        help="what condenses, see `slimdc methods` (default: parameter-matching)",
+    add_method(command, "condense")
+    completed(
+        command.add_argument(
+            "--slim-by",
+            nargs="+",
+            metavar="NAME",
+            help="what slims (default: the method, and truncate or random)",
+        ),
+        [name for name, method in METHODS.items() if method.slim],
     )
     command.add_argument(
-        "--slim-by",
-        nargs="+",
-        metavar="METHOD",
-        help="what slims (default: the method, and truncate or random)",
+        "--start",
+        type=Path,
+        metavar="SET",
+        help="begin with this set; nothing is made anew then (default: condense the data)",
+    )
+    for verb in ("condense", "slim"):
+        command.add_argument(
+            f"--{verb}-steps",
+            type=whole,
+            metavar="N",
+            help=f"training steps to {verb} (default: the method's)",
+        )
+    completed(
+        command.add_argument(
+            "--protocol",
+            default="quick",
+            metavar="NAME",
+            help=f"of evaluation: {', '.join(PROTOCOLS)} (default: %(default)s)",
+        ),
+        PROTOCOLS,
     )
     command.add_argument(
-        "--start", type=Path, metavar="SET", help="begin with this set; nothing is made anew then"
+        "--repeats", type=whole, metavar="N", help="networks for each set (default: the protocol's)"
     )
-    command.add_argument("--condense-steps", type=int, help="(default: the method's)")
-    command.add_argument("--slim-steps", type=int, help="(default: the method's)")
-    command.add_argument("--width", type=int, help="of the networks that train sets (default: 32)")
-    command.add_argument("--protocol", default="quick", help="of evaluation (default: quick)")
-    command.add_argument("--repeats", type=int, help="networks (default: the protocol's)")
     add_data(command, "real images")
-    add_computing(command)
+    add_training(command, "the method's; the protocol has its own")
+    add_answer(command)
     command.set_defaults(run=_run)
 
 
@@ -70,9 +98,11 @@ def _run(options: argparse.Namespace) -> None:
         condense=_named(training, steps=options.condense_steps),
         slim=_named(training, steps=options.slim_steps),
         evaluate=_named(place, protocol=options.protocol, repeats=options.repeats),
-        report=tell,
+        report=told(options),
     )
-    print(table([found]))
+    cells = [asdict(cell) | {"mean": cell.mean} for cell in found.cells]
+    document = {"results": str(options.results), "method": found.method, "cells": cells}
+    answer(options, table([found]), document)
 
 
 def _named(common: dict[str, Any], **more: Any) -> dict[str, Any]:

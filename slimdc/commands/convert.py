@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slimdc import datasets
+from slimdc.commands.answers import answer
 from slimdc.commands.data import with_matrix
+from slimdc.commands.options import add_answer, add_foreign, completed
 from slimdc.errors import InvalidValueError
+from slimdc.parameterization.preprocessing.standardisation import STATISTICS
+from slimdc.parameterization.preprocessing.whitening import RECIPES
+from slimdc.storage.foreign import NAMES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["add"]
 
 _ZCA = "zca-"
+_WHITENED = tuple(_ZCA + recipe for recipe in RECIPES)
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -28,37 +34,50 @@ def add(command: argparse.ArgumentParser) -> None:
         "sets", nargs="+", type=Path, metavar="IN", help="a file or a folder; several are its parts"
     )
     command.add_argument("out", type=Path, metavar="OUT", help="where to write it")
-    command.add_argument(
-        "--format",
-        default="slimdc",
-        help="what to write: slimdc (the default), vico, mtt, datm, idc, kip, rfad, frepo, sre2l, "
-        "rded or parquet",
+    completed(
+        command.add_argument(
+            "--format",
+            default="slimdc",
+            metavar="NAME",
+            help=f"what to write: {', '.join(NAMES)} (default: %(default)s)",
+        ),
+        NAMES,
     )
-    command.add_argument(
-        "--from",
-        dest="source",
-        default="auto",
-        metavar="FORMAT",
-        help="what IN must be (default: what it fits)",
+    completed(
+        command.add_argument(
+            "--from",
+            dest="source",
+            default="auto",
+            metavar="NAME",
+            help="what IN must be, of the same names (default: %(default)s, what it fits)",
+        ),
+        ("auto", *NAMES),
     )
-    command.add_argument(
-        "--preprocessing",
-        default="auto",
-        metavar="SPACE",
-        help="the space of the samples, where the file does not say it: none, cifar10, "
-        "cifar10-vico and the like, or zca-frepo, zca-kip, zca-mtt or zca-rfad fitted to --data",
+    completed(
+        command.add_argument(
+            "--preprocessing",
+            default="auto",
+            metavar="SPACE",
+            help="the space of the samples, where the file does not say it: none, "
+            f"{', '.join(STATISTICS)}, or {', '.join(_WHITENED)} fitted to --data (default: "
+            "%(default)s, as the file says)",
+        ),
+        ("auto", "none", *STATISTICS, *_WHITENED),
     )
-    command.add_argument("--experiment", type=int, help="which set of a file of several, from 0")
-    command.add_argument(
-        "--factor", type=int, default=1, help="an image of IN packs FACTOR by FACTOR samples"
-    )
-    command.add_argument("--classes", type=int, help="number of classes, where some have no sample")
+    add_foreign(command)
     command.add_argument(
         "--data",
-        metavar="NAME|FOLDER",
-        help="training images that a whitening was fitted to: see `slimdc evaluate --help`",
+        metavar="NAME|PATH",
+        help="training images that a whitening was fitted to, as for `slimdc evaluate` (default: "
+        "none)",
     )
-    command.add_argument("--root", type=Path, metavar="DIR", help="folder of the data's files")
+    command.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="where the files of a named set are (default: as for `slimdc evaluate`)",
+    )
+    add_answer(command)
     command.set_defaults(run=_run)
 
 
@@ -76,7 +95,14 @@ def _run(options: argparse.Namespace) -> None:
     if options.data is not None and not data.preprocessing.is_complete:
         data = with_matrix(data, options.sets[0], _images(options, data.layout))
     slimdc.write(data, options.out, format=options.format)
-    print(f"{options.out}: {_told(data)}, as {options.format}")
+    document = {
+        "file": str(options.out),
+        "format": options.format,
+        "samples": len(data),
+        "classes": data.classes,
+        "shape": list(data.shape),
+    }
+    answer(options, f"{options.out}: {_told(data)}, as {options.format}", document)
 
 
 def _told(data: SlimmableDataset) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from slimdc.parameterization import SlimmableDataset
 
-__all__ = ["all_images", "real_images", "with_matrix"]
+__all__ = ["all_images", "real_images", "train_images", "with_matrix"]
 
 
 def real_images(
@@ -49,13 +49,33 @@ def all_images(name: str, root: Path | None) -> datasets.RealDataset:
     FileError, InvalidValueError
         The data cannot be read, or hold no test images.
     """
-    try:
-        real = datasets.read(name, None if root is None else root.expanduser())
-    except RuntimeError as error:  # no such user
-        raise FileError("--root", f"{root} ({error})", "a folder") from error
+    real = _read(name, root)
     if not len(real.x_test):
         raise FileError("--data", f"{name} without test images", "a folder with train/ and test/")
     return real
+
+
+def train_images(
+    name: str, root: Path | None
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...]]:
+    """Read training images with their classes, and the names of these where they are known.
+
+    Raises
+    ------
+    FileError, InvalidValueError
+        The data cannot be read, or hold no training images.
+    """
+    real = _read(name, root)
+    if not len(real.x_train):
+        raise FileError("--data", f"{name} without training images", "a folder with train/")
+    return real.x_train, real.y_train, real.names
+
+
+def _read(name: str, root: Path | None) -> datasets.RealDataset:
+    try:
+        return datasets.read(name, None if root is None else root.expanduser())
+    except RuntimeError as error:  # no such user
+        raise FileError("--root", f"{root} ({error})", "a folder") from error
 
 
 def with_matrix(

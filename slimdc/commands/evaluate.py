@@ -4,25 +4,47 @@ from __future__ import annotations
 
 import argparse
 
-from slimdc.commands.messages import progress, tell_accuracies
-from slimdc.commands.options import add_data, add_training, file_argument
+from slimdc.commands.answers import answer, followed
+from slimdc.commands.messages import tell_accuracies
+from slimdc.commands.options import (
+    add_answer,
+    add_data,
+    add_training,
+    completed,
+    file_argument,
+    whole,
+)
 
 __all__ = ["add"]
 
 
 def add(command: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
+    from slimdc.protocols import PROTOCOLS
+
     file_argument(command, "set", "SET")
-    add_data(command, "real test images")
-    command.add_argument(
-        "--protocol",
-        default="quick",
-        help="how networks are trained: quick, frepo, vico, idc, ddranking or ddranking-soft "
-        "(default: quick, a minute on two cores for a small set)",
+    add_data(command, "real test images", "sample")
+    completed(
+        command.add_argument(
+            "--protocol",
+            default="quick",
+            metavar="NAME",
+            help=f"how networks are trained: {', '.join(PROTOCOLS)} (default: %(default)s, "
+            "a minute on two cores for a small set)",
+        ),
+        PROTOCOLS,
     )
-    command.add_argument("--repeats", type=int, help="networks (default: the protocol's)")
-    command.add_argument("--steps", type=int, help="training steps of each network")
-    add_training(command)
+    command.add_argument(
+        "--repeats", type=whole, metavar="N", help="networks (default: the protocol's)"
+    )
+    command.add_argument(
+        "--steps",
+        type=whole,
+        metavar="N",
+        help="training steps of each network (default: the protocol's)",
+    )
+    add_training(command, "the protocol's")
+    add_answer(command)
     command.set_defaults(run=_run)
 
 
@@ -35,6 +57,7 @@ def _run(options: argparse.Namespace) -> None:
     x_train, x_test, y_test = real_images(options.data, options.root)
     if not data.preprocessing.is_complete:
         data = with_matrix(data, options.set, x_train)
+    logged = not options.quiet and not watched()
     result = slimdc.evaluate(
         data,
         x_test,
@@ -46,6 +69,17 @@ def _run(options: argparse.Namespace) -> None:
         device=options.device,
         width=options.width,
         seed=options.seed,
-        progress=progress() if watched() else tell_accuracies,
+        progress=tell_accuracies if logged else followed(options),
     )
-    print(f"{result} on {len(y_test):,} real test images")
+    document = {
+        "set": str(options.set),
+        "data": options.data,
+        "test_images": len(y_test),
+        "protocol": options.protocol,
+        "networks": len(result.accuracies),
+        "steps": result.steps,
+        "accuracies": list(result.accuracies),
+        "mean": result.mean,
+        "std": result.std,
+    }
+    answer(options, f"{result} on {len(y_test):,} real test images", document)

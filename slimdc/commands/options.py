@@ -3,48 +3,204 @@
 from __future__ import annotations
 
 import argparse
+import glob
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-__all__ = ["add_computing", "add_data", "add_training", "file_argument"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = [
+    "add_answer",
+    "add_computing",
+    "add_data",
+    "add_foreign",
+    "add_method",
+    "add_training",
+    "completed",
+    "file_argument",
+    "number",
+    "path_or_url",
+    "whole",
+]
+
+_Number = TypeVar("_Number", int, float)
 
 _SLIMMABLE = "a slimmable file, as slimdc.save writes it, or its URL"
 
 
 def file_argument(command: argparse.ArgumentParser, name: str, metavar: str) -> None:
     """Add a set to read."""
-    command.add_argument(name, type=_path_or_url, metavar=metavar, help=_SLIMMABLE)
+    command.add_argument(name, type=path_or_url, metavar=metavar, help=_SLIMMABLE)
+
+
+def add_answer(command: argparse.ArgumentParser) -> None:
+    """Add ``--json`` and ``--quiet``: the one is about stdout, the other about stderr."""
+    command.add_argument(
+        "--json",
+        action="store_true",
+        help="answer by one JSON document on stdout, and nothing else there",
+    )
+    command.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        help="errors only on stderr: no progress, no warnings; the answer stays on stdout",
+    )
 
 
 def add_computing(command: argparse.ArgumentParser) -> None:
     """Add where it computes, and by which random numbers."""
-    command.add_argument(
-        "--backend", default="numpy", help="see `slimdc backends` (default: numpy)"
+    from slimdc import backend
+
+    completed(
+        command.add_argument(
+            "--backend",
+            default="numpy",
+            metavar="NAME",
+            help="what computes, see `slimdc backends` (default: %(default)s)",
+        ),
+        backend.names(),
     )
-    command.add_argument("--device", help="where it computes, such as cuda:0 (default: its own)")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument(
+        "--device",
+        metavar="NAME",
+        help="where it computes, such as cuda:0 (default: the backend's own)",
+    )
+    command.add_argument(
+        "--seed",
+        type=whole,
+        default=0,
+        metavar="N",
+        help="of every random draw (default: %(default)s)",
+    )
 
 
-def add_training(command: argparse.ArgumentParser) -> None:
-    """Add what every command that trains networks takes."""
+def add_training(command: argparse.ArgumentParser, width: str) -> None:
+    """Add what every command that trains networks takes, and whose default their width is."""
     add_computing(command)
     command.add_argument(
         "--width",
-        type=int,
-        help="filters of the networks' first layer (default: 32 or the protocol's)",
+        type=whole,
+        metavar="N",
+        help=f"filters of the networks' first layer (default: {width})",
     )
 
 
-def add_data(command: argparse.ArgumentParser, what: str) -> None:
-    """Add which real data."""
-    command.add_argument(
+def add_method(command: argparse.ArgumentParser, verb: str) -> None:
+    """Add by which method something is condensed or slimmed, as ``verb`` has it."""
+    from slimdc.methods import METHODS
+
+    completed(
+        command.add_argument(
+            "--method",
+            default="parameter-matching",
+            metavar="NAME",
+            help="how, see `slimdc methods` (default: %(default)s, the paper's)",
+        ),
+        [name for name, method in METHODS.items() if getattr(method, verb)],
+    )
+
+
+def add_data(command: argparse.ArgumentParser, what: str, *others: str) -> None:
+    """Add which real data; ``others`` are names that this command alone knows."""
+    from slimdc.datasets.reading import NAMES
+
+    names = (*NAMES, *others)
+    action = command.add_argument(
         "--data",
         default="fashion-mnist",
-        metavar="NAME|FOLDER",
-        help=f"{what}: cifar10, cifar100, fashion-mnist (the default), mnist, the path of their "
-        "files or of a folder of images, or sample: 1,000 test images in the package",
+        metavar="NAME|PATH",
+        help=f"{what}: {', '.join(names)}, an archive of CIFAR, or a folder that holds the files "
+        "of one of these or a folder of images for each class (default: %(default)s)",
     )
-    command.add_argument("--root", type=Path, metavar="DIR", help="folder of the data's files")
+    vars(action)["completer"] = lambda prefix="", **_: [*names, *_paths(prefix)]
+    command.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="where the files of a named set are (default: $SLIMDC_DATA, or where systems have it)",
+    )
 
 
-def _path_or_url(text: str) -> Path | str:
-    return text if "://" in text else Path(text)  # a Path would take a slash away
+def add_foreign(command: argparse.ArgumentParser) -> None:
+    """Add what the files of others do not say of themselves."""
+    command.add_argument(
+        "--experiment",
+        type=whole,
+        metavar="N",
+        help="which set of a file of several, from 0 (default: the file holds one)",
+    )
+    command.add_argument(
+        "--factor",
+        type=whole,
+        default=1,
+        metavar="F",
+        help="an image packs F by F samples (default: %(default)s)",
+    )
+    command.add_argument(
+        "--classes",
+        type=whole,
+        metavar="N",
+        help="number of classes, where some have no sample (default: the largest, plus one)",
+    )
+
+
+def completed(action: argparse.Action, names: Iterable[str]) -> argparse.Action:
+    """Name what completion offers, without refusing the rest: whose names these are says it better.
+
+    Examples
+    --------
+    >>> command = argparse.ArgumentParser()
+    >>> completed(command.add_argument("--kind"), ["a", "b"]).completer()
+    ['a', 'b']
+    """
+    offered = list(names)
+    vars(action)["completer"] = lambda **_: offered
+    return action
+
+
+def whole(text: str) -> int:
+    """Read a whole number.
+
+    Examples
+    --------
+    >>> whole("1_000")
+    1000
+    """
+    return _read(int, text, "a whole number")
+
+
+def number(text: str) -> float:
+    """Read a number.
+
+    Examples
+    --------
+    >>> number("0.5")
+    0.5
+    """
+    return _read(float, text, "a number")
+
+
+def path_or_url(text: str) -> Path | str:
+    """Read a path, or a URL, of which a `Path` would take a slash away.
+
+    Examples
+    --------
+    >>> path_or_url("https://example.org/set")
+    'https://example.org/set'
+    """
+    from slimdc.storage.sources import is_url
+
+    return text if is_url(text) else Path(text)
+
+
+def _paths(prefix: str) -> list[str]:
+    return glob.glob(glob.escape(prefix) + "*")
+
+
+def _read(kind: Callable[[str], _Number], text: str, expected: str) -> _Number:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected {expected}") from error

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slimdc.commands.answers import answer
 from slimdc.commands.messages import check_target
+from slimdc.commands.options import add_answer, whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,16 +28,23 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "-o", "--out", type=Path, required=True, metavar="PNG", help="where to draw"
     )
-    command.add_argument("--label", type=int, default=0, help="class of components (default: 0)")
     command.add_argument(
-        "-k", type=int, nargs="+", help="numbers of components (default: all, half, …, 1)"
+        "--label",
+        type=whole,
+        default=0,
+        metavar="N",
+        help="class whose components are drawn (default: %(default)s)",
+    )
+    command.add_argument(
+        "-k", type=whole, nargs="+", help="numbers of components (default: all, half, …, 1)"
     )
     command.add_argument(
         "--against",
         choices=("components", "bytes"),
         default="components",
-        help="what accuracies are drawn against (default: components)",
+        help="what accuracies are drawn against (default: %(default)s)",
     )
+    add_answer(command)
     command.set_defaults(run=_run)
 
 
@@ -44,7 +53,8 @@ def _run(options: argparse.Namespace) -> None:
 
     check_target(options.out, "--out")
     save_picture(_drawn(options), options.out)
-    print(f"Picture: {options.out}")
+    document = {"file": str(options.out), "what": options.what}
+    answer(options, f"Picture: {options.out}", document)
 
 
 def _drawn(options: argparse.Namespace) -> Figure:

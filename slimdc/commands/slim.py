@@ -1,16 +1,24 @@
-"""``slimdc slim``: a smaller set, of k components per class or within a number of bytes."""
+"""``slimdc slim``: smaller sets, of k components per class or within a number of bytes."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from slimdc.commands.messages import check_target, progress
-from slimdc.commands.options import add_training, file_argument
+from slimdc.commands.answers import answer, followed
+from slimdc.commands.budgets import Budget, add_budgets, budgets
+from slimdc.commands.messages import check_target
+from slimdc.commands.options import (
+    add_answer,
+    add_method,
+    add_training,
+    file_argument,
+    whole,
+)
 
 if TYPE_CHECKING:
-    from slimdc.storage import Truncated
+    from slimdc.parameterization import SlimmableDataset
 
 __all__ = ["add"]
 
@@ -18,59 +26,68 @@ __all__ = ["add"]
 def add(command: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     file_argument(command, "set", "IN")
-    command.add_argument("out", type=Path, metavar="OUT", help="where to write the smaller one")
-    command.add_argument("-k", type=int, help="components per class to keep")
     command.add_argument(
-        "--nbytes",
-        type=int,
-        help="bytes that the result may take; what is kept, and how finely, is chosen",
+        "out",
+        type=Path,
+        metavar="OUT",
+        help="where to write the smaller one; for several values a name with {k}, {nbytes}, {keep} "
+        "or {bits}, such as small-{k}.safetensors",
     )
-    command.add_argument(
-        "--keep",
-        type=float,
-        metavar="SHARE",
-        help="share of the solutions of random networks to keep (such as 0.9), in few bytes",
-    )
-    command.add_argument("--bits", type=float, help="bits for each number, on average")
+    add_budgets(command)
     command.add_argument(
         "--start",
         choices=("auto", "components", "rows"),
         default="auto",
-        help="with few bits: keep directions, samples, or what loses less (default: auto)",
+        help="with few bits: keep directions, samples, or what loses less (default: %(default)s)",
     )
+    add_method(command, "slim")
     command.add_argument(
-        "--method",
-        default="parameter-matching",
-        help="see `slimdc methods` (default: parameter-matching, the paper's)",
+        "--steps",
+        type=whole,
+        metavar="N",
+        help="training steps; 0 is learning-free (default: the method's)",
     )
+    add_training(command, "the method's")
     command.add_argument(
-        "--steps", type=int, help="training steps; 0 is learning-free (default: 500)"
+        "--checkpoint",
+        type=Path,
+        metavar="PATH",
+        help="write progress there, and resume from it where it exists; for several values a name "
+        "with {k} or the like (default: none)",
     )
-    add_training(command)
-    command.add_argument(
-        "--checkpoint", type=Path, metavar="PATH", help="write progress there, resume if present"
-    )
+    add_answer(command)
     command.set_defaults(run=_run, refuse=command.error)
 
 
 def _run(options: argparse.Namespace) -> None:
-    if all(x is None for x in (options.k, options.nbytes, options.keep, options.bits)):
-        options.refuse("how small? one of -k, --nbytes, --keep, --bits is required")
-    import slimdc
-    from slimdc.storage import Truncated, truncate_file
+    wanted = budgets(options)
+    for budget in wanted:
+        check_target(budget.out, "OUT")
+    if all(_only_truncates(options, budget) for budget in wanted):
+        made = [_truncated(options, budget) for budget in wanted]
+    else:
+        import slimdc
 
-    check_target(options.out, "OUT")
-    if _only_truncates(options):
-        done = truncate_file(options.set, options.out, k=options.k)
-        _tell(options.out, done)
-        return
-    before = slimdc.load(options.set)
+        before = slimdc.load(options.set)
+        made = [_slimmed(options, budget, before) for budget in wanted]
+    text = _line(made[0]) if len(made) == 1 else _table(made)
+    answer(options, text, {"set": str(options.set), "made": made})
+
+
+def _truncated(options: argparse.Namespace, budget: Budget) -> dict[str, Any]:
+    from slimdc.storage import truncate_file
+
+    return _made(budget, truncate_file(options.set, budget.out, k=budget.size["k"])._asdict())
+
+
+def _slimmed(
+    options: argparse.Namespace, budget: Budget, before: SlimmableDataset
+) -> dict[str, Any]:
+    import slimdc
+
     after = slimdc.slim(
         before,
-        options.k,
-        bits=options.bits,
-        nbytes=options.nbytes,
-        keep=options.keep,
+        **budget.size,
         start=options.start,
         method=options.method,
         backend=options.backend,
@@ -78,27 +95,54 @@ def _run(options: argparse.Namespace) -> None:
         steps=options.steps,
         width=options.width,
         seed=options.seed,
-        progress=progress(),
-        checkpoint=options.checkpoint,
+        progress=followed(options),
+        checkpoint=budget.checkpoint,
     )
-    slimdc.save(after, options.out)
-    counts = before.components_per_class, after.components_per_class
-    _tell(options.out, Truncated(*counts, before.nbytes, after.nbytes))
-    if after.codes is not None and after.codes.reason:
-        print(after.codes.reason)
+    slimdc.save(after, budget.out)
+    done = {
+        "components_before": before.components_per_class,
+        "components": after.components_per_class,
+        "nbytes_before": before.nbytes,
+        "nbytes": after.nbytes,
+    }
+    return _made(budget, done, "" if after.codes is None else after.codes.reason)
 
 
-def _only_truncates(options: argparse.Namespace) -> bool:
+def _only_truncates(options: argparse.Namespace, budget: Budget) -> bool:
     """Tell whether the file need not be decoded: nothing computes then, on no backend."""
     learns = options.steps != 0 and options.method != "truncate"
-    cuts = options.k is not None and options.method in ("parameter-matching", "truncate")
-    rounds = any(x is not None for x in (options.bits, options.nbytes, options.keep))
+    cuts = set(budget.size) == {"k"} and options.method in ("parameter-matching", "truncate")
     plain = options.backend == "numpy" and options.device is None and options.start == "auto"
-    return cuts and plain and not learns and not rounds
+    return cuts and plain and not learns
 
 
-def _tell(out: Path, done: Truncated) -> None:
-    print(
-        f"{out}: {done.components_before} -> {done.components} components per class, "
-        f"{done.nbytes_before:,} -> {done.nbytes:,} bytes"
-    )
+def _made(budget: Budget, done: dict[str, int], reason: str = "") -> dict[str, Any]:
+    size = budget.out.stat().st_size
+    return {"file": str(budget.out), "asked": budget.size, **done, "file_nbytes": size} | {
+        "reason": reason or None
+    }
+
+
+def _line(made: dict[str, Any]) -> str:
+    counts = f"{made['components_before']} -> {made['components']} components per class"
+    told = f"{made['file']}: {counts}, {made['nbytes_before']:,} -> {made['nbytes']:,} bytes"
+    return f"{told}\n{made['reason']}" if made["reason"] else told
+
+
+def _table(made: list[dict[str, Any]]) -> str:
+    """Lay out several sets: components of each class, bytes of components, bytes of the file."""
+    head = ("file", "components", "bytes", "file bytes")
+    rows = [
+        (row["file"], *(f"{row[name]:,}" for name in ("components", "nbytes", "file_nbytes")))
+        for row in made
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = [
+        f"{row[0]:<{widths[0]}}"
+        + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
+        for row in (head, *rows)
+    ]
+    first = made[0]
+    before = f"{first['components_before']} components per class, {first['nbytes_before']:,} bytes"
+    reasons = [f"{row['file']}: {row['reason']}" for row in made if row["reason"]]
+    return "\n".join([f"before: {before}", *lines, *reasons])
