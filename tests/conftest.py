@@ -8,12 +8,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import hypothesis
 import numpy as np
 import pytest
 from cuda_compilers import Cpu, has_gxx
+
+import slimdc
 
 hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=1000, deadline=None, derandomize=True)
@@ -50,9 +53,41 @@ OPTIONAL = {
     "sklearn": 'pip install ".[select]"',
     "pyarrow": 'pip install ".[parquet]"',
     "fsspec": 'pip install ".[remote]"',
+    "argcomplete": 'pip install ".[completion]"',
     "flwr": "pip install flwr",
     "nvrtc": "pip install nvidia-cuda-nvrtc-cu12",
 }
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Write a set of 10 classes with 3 images each."""
+    x = np.random.default_rng(0).random((30, 28, 28), dtype=np.float32)
+    path = tmp_path / "images.safetensors"
+    slimdc.save(slimdc.SlimmableDataset.from_arrays(x, np.arange(30) % 10), path)
+    return path
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> Path:
+    """Write a set of 2 classes with 4 vectors each."""
+    x = np.random.default_rng(0).normal(size=(8, 12))
+    path = tmp_path / "vectors.safetensors"
+    slimdc.save(slimdc.SlimmableDataset.from_arrays(x, np.arange(8) % 2), path)
+    return path
+
+
+@pytest.fixture
+def fashion(tmp_path: Path) -> Path:
+    """Write a folder of Fashion-MNIST's kind: 3 classes, 30 and 12 images of noise."""
+    folder, rng = tmp_path / "fashion-mnist", np.random.default_rng(0)
+    folder.mkdir()
+    for part, count in (("train", 30), ("t10k", 12)):
+        pixels, labels = rng.integers(0, 256, (count, 28, 28)), np.arange(count) % 3
+        for kind, values in (("images-idx3", pixels), ("labels-idx1", labels)):
+            head = bytes((0, 0, 8, values.ndim)) + np.asarray(values.shape, ">u4").tobytes()
+            (folder / f"{part}-{kind}-ubyte").write_bytes(head + values.astype(np.uint8).tobytes())
+    return folder
 
 
 def required() -> set[str]:

@@ -16,24 +16,6 @@ from slimdc import cli, demo
 from slimdc.errors import SlimdcWarning
 
 
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    """Write a set of 10 classes with 3 images each."""
-    x = np.random.default_rng(0).random((30, 28, 28), dtype=np.float32)
-    path = tmp_path / "images.safetensors"
-    slimdc.save(slimdc.SlimmableDataset.from_arrays(x, np.arange(30) % 10), path)
-    return path
-
-
-@pytest.fixture
-def vectors(tmp_path: Path) -> Path:
-    """Write a set of 2 classes with 4 vectors each."""
-    x = np.random.default_rng(0).normal(size=(8, 12))
-    path = tmp_path / "vectors.safetensors"
-    slimdc.save(slimdc.SlimmableDataset.from_arrays(x, np.arange(8) % 2), path)
-    return path
-
-
 def error_line(capsys: pytest.CaptureFixture[str]) -> str:
     captured = capsys.readouterr()
     assert captured.out == ""

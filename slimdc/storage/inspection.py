@@ -175,10 +175,10 @@ def _with_components(report: FileReport, source: Source, start: Start) -> FileRe
 
 def _built(name: str, start: Start, data: bytes, k: int) -> SlimmableDataset:
     """Build the set of the first components that are whole."""
-    header = start.header
-    end = header.ends[k - 1]
-    whole = MemorySource(name, b"\0" * start.length + data[:end])
-    prefix = read_prefix(whole, replace(start, more=b""), Wanted(k, None, False))
+    end = start.length + start.header.ends[k - 1]
+    whole = MemorySource(name, b"\0" * start.length + data)
+    # By bytes: of k components it would be told which classes hold fewer.
+    prefix = read_prefix(whole, replace(start, more=b""), Wanted(None, end, False))
     return content_of(name, prefix, original=False).made(None)
 
 
