@@ -8,7 +8,6 @@ import sys
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import slimdc
@@ -25,40 +24,6 @@ def error_line(capsys: pytest.CaptureFixture[str]) -> str:
     return lines[0]
 
 
-def test_slim_without_learning(vectors: Path, capsys) -> None:
-    out = vectors.with_name("out.safetensors")
-    assert cli.main(["slim", str(vectors), str(out), "-k", "2", "--steps", "0"]) == 0
-    assert slimdc.load(out).components_per_class == 2
-    assert "4 -> 2 components per class" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("how", [["--steps", "0"], ["--method", "truncate"]])
-def test_slim_without_learning_decodes_nothing(
-    vectors: Path, how: list[str], capsys, monkeypatch
-) -> None:
-    data, out = slimdc.load(vectors), vectors.with_name("out")
-    expected = slimdc.slim(data, 2, steps=0)
-    with monkeypatch.context() as without:
-        without.setattr(slimdc.SlimmableDataset, "__init__", None)
-        assert cli.main(["slim", str(vectors), str(out), "-k", "2", *how]) == 0
-    assert out.read_bytes() == slimdc.dumps(expected)
-    told = f"{out}: 4 -> 2 components per class, {data.nbytes:,} -> {expected.nbytes:,} bytes\n"
-    assert capsys.readouterr().out == told
-    assert cli.main(["slim", str(vectors), str(out), "-k", "9", *how]) == 1
-    assert "k: found 9, expected 1 to 4" in error_line(capsys)
-
-
-def test_slim_with_learning_takes_every_option(vectors: Path, capsys) -> None:
-    out, checkpoint = vectors.with_name("out"), vectors.with_name("checkpoint")
-    arguments = ["slim", vectors, out, "-k", 1, "--steps", 3, "--backend", "numpy", "--seed", 7]
-    arguments += ["--width", 4, "--checkpoint", checkpoint]
-    assert cli.main([str(a) for a in arguments]) == 0
-    assert slimdc.load(out).components_per_class == 1
-    assert checkpoint.exists()
-    # A pipe sees no progress bar.
-    assert capsys.readouterr().err == ""
-
-
 def test_certify_prints_the_certificate(vectors: Path, capsys) -> None:
     out = vectors.with_name("out")
     slimdc.save(slimdc.load(vectors).truncate(2), out)
@@ -67,19 +32,12 @@ def test_certify_prints_the_certificate(vectors: Path, capsys) -> None:
     assert printed == f"{slimdc.certify(slimdc.load(vectors), slimdc.load(out))}\n"
 
 
-def test_evaluate_on_files(images: Path, tmp_path: Path, capsys) -> None:
-    folder = tmp_path / "fashion-mnist"
-    folder.mkdir()
-    for part in ("train", "t10k"):
-        head = bytes((0, 0, 8, 3, 0, 0, 0, 10, 0, 0, 0, 28, 0, 0, 0, 28))
-        (folder / f"{part}-images-idx3-ubyte").write_bytes(head + bytes(range(10)) * 784)
-        head = bytes((0, 0, 8, 1, 0, 0, 0, 10))
-        (folder / f"{part}-labels-idx1-ubyte").write_bytes(head + bytes(range(10)))
+def test_evaluate_on_files(images: Path, fashion: Path, tmp_path: Path, capsys) -> None:
     arguments = ["evaluate", images, "--data", "fashion-mnist", "--root", tmp_path]
     arguments += ["--repeats", 2, "--steps", 2, "--width", 2]
     assert cli.main([str(a) for a in arguments]) == 0
     printed = capsys.readouterr()
-    assert "(2 networks, 2 steps) on 10 real test images" in printed.out
+    assert "(2 networks, 2 steps) on 12 real test images" in printed.out
     # A log is told of each network; a terminal has a bar or a count.
     said = [line.split(", ")[0] for line in printed.err.splitlines()]
     assert said == ["slimdc: 2 of 4 steps", "slimdc: 4 of 4 steps"]
@@ -316,20 +274,12 @@ class TestDemo:
 
 
 def test_a_chain_is_run_kept_and_drawn(
-    vectors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    vectors: Path, fashion: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data = tmp_path / "data"
-    rng = np.random.default_rng(0)
-    for part, count in (("train", 30), ("t10k", 12)):
-        data.mkdir(exist_ok=True)
-        images, labels = rng.integers(0, 256, (count, 28, 28)), np.arange(count) % 3
-        for kind, values in (("images-idx3", images), ("labels-idx1", labels)):
-            head = bytes((0, 0, 8, values.ndim)) + np.asarray(values.shape, ">u4").tobytes()
-            (data / f"{part}-{kind}-ubyte").write_bytes(head + values.astype(np.uint8).tobytes())
     folder = tmp_path / "results"
-    command = ["chain", str(folder), "--data", "fashion-mnist", "--root", str(data), "--width", "2",
-               "--sizes", "3", "1", "--condense-steps", "2", "--slim-steps", "2", "--repeats", "1",
-               "--method", "frepo"]  # fmt: skip
+    command = ["chain", str(folder), "--data", "fashion-mnist", "--root", str(tmp_path)]
+    command += ["--sizes", "3", "1", "--condense-steps", "2", "--slim-steps", "2", "--repeats", "1"]
+    command += ["--method", "frepo", "--width", "2", "--evaluate-steps", "2"]
     assert cli.main(command) == 0
     first = capsys.readouterr()
     assert "| frepo | RT |" in first.out

@@ -50,12 +50,12 @@ def add(command: argparse.ArgumentParser) -> None:
         metavar="SET",
         help="begin with this set; nothing is made anew then (default: condense the data)",
     )
-    for verb in ("condense", "slim"):
+    for verb, whose in (("condense", "method"), ("slim", "method"), ("evaluate", "protocol")):
         command.add_argument(
             f"--{verb}-steps",
             type=whole,
             metavar="N",
-            help=f"training steps to {verb} (default: the method's)",
+            help=f"training steps to {verb} (default: the {whose}'s)",
         )
     completed(
         command.add_argument(
@@ -97,7 +97,9 @@ def _run(options: argparse.Namespace) -> None:
         seed=options.seed,
         condense=_named(training, steps=options.condense_steps),
         slim=_named(training, steps=options.slim_steps),
-        evaluate=_named(place, protocol=options.protocol, repeats=options.repeats),
+        evaluate=_named(
+            place, protocol=options.protocol, repeats=options.repeats, steps=options.evaluate_steps
+        ),
         report=told(options),
     )
     cells = [asdict(cell) | {"mean": cell.mean} for cell in found.cells]
