@@ -19,7 +19,7 @@ import slimdc
 from slimdc import cli
 from slimdc.commands import COMMANDS
 from slimdc.commands.answers import answer
-from slimdc.errors import SlimdcWarning
+from slimdc.errors import FileError, SlimdcWarning
 
 # What has no answer for programs: the demo explains, completion is for a shell.
 FOR_PEOPLE = ("demo", "completion")
@@ -136,6 +136,25 @@ def test_numbers_that_json_lacks_are_null(capsys) -> None:
     found = {"a": (math.inf, [math.nan, 1.0]), "b": {"c": -math.inf}}
     answer(argparse.Namespace(json=True), "", found)
     assert json.loads(capsys.readouterr().out) == {"a": [None, [None, 1.0]], "b": {"c": None}}
+
+
+@pytest.mark.parametrize("call", ["condense", "slim", "evaluate"])
+def test_quiet_shows_no_progress(
+    call: str, images: Path, fashion: Path, tmp_path: Path, capsys, monkeypatch
+) -> None:
+    asked = []
+
+    def called(*_: object, progress: object, **__: object) -> None:
+        asked.append(progress)
+        raise FileError("file", "nothing", "something")
+
+    monkeypatch.setattr(slimdc, call, called)
+    places = {"images": images, "fashion": fashion, "out": tmp_path / "out"}
+    filled = [argument.format(**places) for argument in CASES[call][0]]
+    filled += ["--bits", "4"] if call == "slim" else []
+    assert cli.main([*filled, "-q"]) == cli.main(filled) == 1
+    assert asked[0] is False
+    assert asked[1] is not False
 
 
 @pytest.mark.parametrize("quiet", [False, True])

@@ -196,6 +196,25 @@ class TestSetsOfOthers:
                 inspect(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    "more", [{"format": "mtt"}, {"experiment": 0}, {"factor": 2}, {"classes": 3}]
+)
+def test_what_is_said_of_sets_of_others_is_refused(more: dict[str, object], tmp_path) -> None:
+    path = tmp_path / "set"
+    path.write_bytes(FILES["flat"])
+    for file in (FILES["flat"], "memory://nothing-there", path):
+        with pytest.raises((InvalidValueError, FileError), match=f"{next(iter(more))}|'mtt'"):
+            inspect(file, **more)  # type: ignore[arg-type]
+
+
+def test_what_follows_the_last_component_is_a_problem() -> None:
+    for name in ("float32", "coded"):
+        report = inspect(FILES[name] + b"!", depth="set")
+        assert report.problem == "bytes after the last component"
+        assert (report.damaged, report.is_whole) == ((), False)
+        assert report.energy == inspect(FILES[name]).energy
+
+
 def test_the_depth_is_checked() -> None:
     with pytest.raises(InvalidValueError, match="depth"):
         inspect(FILES["flat"], depth="all")  # type: ignore[arg-type]

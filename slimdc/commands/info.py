@@ -86,7 +86,7 @@ def _lines(report: FileReport) -> Iterator[str]:
     space = _space(known.preprocessing) if report.space_said else "not said by the file"
     yield f"preprocessing  {space}"
     if known.order is not None:
-        yield "order          rows came in another order, which the file keeps"
+        yield "order          rows did not come class by class, and the order is kept"
     yield f"state          {_state(report)}"
     yield ""
     yield from _spectrum(report)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from slimdc._array import HostArray
-from slimdc._checks import one_of
+from slimdc._checks import one_of, shown
 from slimdc._checks import path as checked_path
-from slimdc.errors import FileError
+from slimdc.errors import FileError, InvalidValueError
 from slimdc.parameterization import SlimmableDataset
 from slimdc.storage.content import content_of, dumped
 from slimdc.storage.file_report import Depth, FileReport
@@ -32,7 +32,7 @@ _OWN = "slimdc"
 
 
 def inspect(
-    file: str | os.PathLike[str] | bytes,
+    file: str | os.PathLike[str] | bytes | bytearray | memoryview,
     *,
     depth: Depth | None = None,
     format: str = "auto",  # noqa: A002 - the word that users know
@@ -82,13 +82,17 @@ def inspect(
     if depth is not None:
         one_of("depth", depth, _DEPTHS)
     one_of("format", format, ("auto", *NAMES))
-    if isinstance(file, bytes):
+    others = {"experiment": experiment, "factor": factor, "classes": classes}
+    if isinstance(file, bytes | bytearray | memoryview):
+        _check_ours(format, others)
         return _report(MemorySource("file", file), depth)
     if is_url(file):
+        _check_ours(format, others)
         with opened(file) as source:
             return _report(source, depth or "header")
     target = checked_path("file", file)
     if format == _OWN or (format == "auto" and _looks_ours(target)):
+        _check_ours(format, others)
         with opened(target) as source:
             return _report(source, depth)
     name = recognised(target, format)
@@ -110,6 +114,16 @@ def inspect(
         space_said=known.pixels,
         damaged=None,
     )
+
+
+def _check_ours(format_: str, others: dict[str, Any]) -> None:
+    """Refuse what is only said of sets of others; these are files and folders on this machine."""
+    if format_ not in ("auto", _OWN):
+        raise InvalidValueError("format", shown(format_), f"'auto' or {_OWN!r} for URLs and bytes")
+    for name, usual in (("experiment", None), ("factor", 1), ("classes", None)):
+        if others[name] != usual:
+            expected = f"{usual}: a slimmable file says all of it"
+            raise InvalidValueError(name, shown(others[name]), expected)
 
 
 def _looks_ours(path: Path) -> bool:
@@ -170,30 +184,27 @@ def _with_components(report: FileReport, source: Source, start: Start) -> FileRe
             return replace(report, problem=error.found)
         s = np.abs(built.host_factors("float64").s)
         blocks = blocks or [np.asarray(column) for column in s.T]
-    return replace(report, energy=_shares(blocks, header))
+    return replace(report, energy=_shares(blocks))
 
 
 def _built(name: str, start: Start, data: bytes, k: int) -> SlimmableDataset:
     """Build the set of the first components that are whole."""
     end = start.length + start.header.ends[k - 1]
-    whole = MemorySource(name, b"\0" * start.length + data)
+    whole = MemorySource(name, b"\0" * start.length + data[: start.header.ends[k - 1]])
     # By bytes: of k components it would be told which classes hold fewer.
     prefix = read_prefix(whole, replace(start, more=b""), Wanted(None, end, False))
     return content_of(name, prefix, original=False).made(None)
 
 
-def _shares(blocks: list[HostArray], header: Header) -> tuple[float, ...] | None:
-    """Give the share of each component in the squares of all significances."""
+def _shares(blocks: list[HostArray]) -> tuple[float, ...] | None:
+    """Give the share of each component in the squares of all significances.
+
+    Where all classes share s they hold equally many components, so that one block is enough.
+    """
     largest = max(float(np.abs(block).max()) for block in blocks)
     if not 0 < largest < np.inf:
         return None
-    counts = [sum(held > j for held in header.held) for j in range(len(blocks))]
-    # Where all classes share s, its one block stands for each of them.
-    times = counts if "s" in header.said.shared else [1] * len(blocks)
-    squares = [
-        count * float(((block / largest) ** 2).sum())
-        for count, block in zip(times, blocks, strict=True)
-    ]
+    squares = [float(((block / largest) ** 2).sum()) for block in blocks]
     return tuple(square / sum(squares) for square in squares)
 
 
