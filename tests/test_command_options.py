@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -123,6 +124,24 @@ def test_json_is_one_document_and_quiet_leaves_stderr_empty(
     assert cli.main(filled) == 0
     with pytest.raises(json.JSONDecodeError):
         json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("command", CASES)
+def test_the_page_names_the_keys(command: str) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "commands.md").read_text(encoding="utf-8")
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| `{command}` | `")]
+    assert re.findall("`([^`]*)`", row)[1:] == CASES[command][1].split()
+
+
+def test_the_keys_of_lists(images: Path, tmp_path: Path, capsys) -> None:
+    arguments = ["slim", str(images), str(tmp_path / "{k}"), "-k", "2", "1", "--steps", "0"]
+    assert cli.main([*arguments, "--json"]) == 0
+    keys = "file asked components_before components nbytes_before nbytes file_nbytes reason"
+    for made in json.loads(capsys.readouterr().out)["made"]:
+        assert sorted(made) == sorted(keys.split())
+    assert cli.main(["info", str(images), "--json"]) == 0
+    for prefix in json.loads(capsys.readouterr().out)["prefixes"]:
+        assert sorted(prefix) == ["energy", "k", "nbytes"]
 
 
 def test_an_error_prints_no_document(images: Path, capsys) -> None:
