@@ -82,11 +82,13 @@ def test_the_space_is_told(tmp_path: Path, capsys) -> None:
     for space, told in (
         (Preprocessing(0.5, 0.25), "(x - mean) / std, mean 0.5, std 0.25\n"),
         (Preprocessing((0.1, 0.2, 0.3), (1, 2, 3)), "mean 0.1 0.2 0.3, std 1 2 3\n"),
-        (whitened, f"matrix: {whitened.matrix_name})\n"),
+        (whitened, f"kept apart, in {whitened.matrix_name}: not found\n"),
     ):
         made = slimdc.SlimmableDataset.from_arrays(x, np.arange(12) % 2, preprocessing=space)
         slimdc.save(made, path)
         assert told in info(path, capsys)
+    whitened.save_matrix(tmp_path)
+    assert f"in {whitened.matrix_name}: beside the file\n" in info(path, capsys)
 
 
 def test_a_damaged_file_is_described_and_is_an_error(images: Path, capsys) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slimdc.commands.answers import answer
@@ -85,6 +86,10 @@ def _lines(report: FileReport) -> Iterator[str]:
     yield f"components     {kind}, {_stored(report)}"
     space = _space(known.preprocessing) if report.space_said else "not said by the file"
     yield f"preprocessing  {space}"
+    if known.preprocessing.whitening is not None:
+        name = known.preprocessing.matrix_name
+        where = "beside the file" if Path(report.name).with_name(name).exists() else "not found"
+        yield f"               its matrix is kept apart, in {name}: {where}"
     if known.order is not None:
         yield "order          rows did not come class by class, and the order is kept"
     yield f"state          {_state(report)}"
@@ -126,8 +131,7 @@ def _space(preprocessing: Preprocessing) -> str:
         elif isinstance(step, ImageNorm):
             told.append("each image divided by its norm")
         else:
-            fitted = f"to data of SHA-256 {step.data[:12]}…"
-            told.append(f"whitened (ZCA, fitted {fitted}; matrix: {preprocessing.matrix_name})")
+            told.append(f"whitened (ZCA, fitted to data of SHA-256 {step.data[:12]}…)")
     return ", then ".join(told) or "none"
 
 
