@@ -176,7 +176,7 @@ def test_module_is_the_command(tmp_path: Path) -> None:
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "slimdc", "backends"],
+        [sys.executable, "-m", "slimdc", "backends", "-q"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
