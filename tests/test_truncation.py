@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slimdc.errors import SlimdcWarning
-from slimdc.parameterization import SlimmableDataset, dataset, truncation
+from slimdc.parameterization import SlimmableDataset, held, readable, truncation
 
 
 def expected_cut(
@@ -69,7 +69,7 @@ def test_truncation_copies_only_what_stays_and_where_it_lies(
     host = [factor.astype(np.float32) for factor in (u, s, vx, vy)]
     data = SlimmableDataset.from_factors(*(space.array(factor) for factor in host))
     to_host: list[tuple[int, ...]] = []
-    for module in (truncation, dataset):
+    for module in (truncation, held, readable):
 
         def recorded(x: Any, *arguments: Any, plain: Any = module.to_numpy) -> Any:
             to_host.append(tuple(x.shape))
@@ -83,17 +83,17 @@ def test_truncation_copies_only_what_stays_and_where_it_lies(
         weights = host[1][mine[1]]
         kept = sorted(range(4), key=lambda j: (-abs(weights[j]), j))[:k]
         wants = [host[0][mine[0]][:, kept], weights[kept], host[2][i][kept], host[3][i][kept]]
-        for held, j, want in zip(small.factors, mine, wants, strict=True):
-            assert space.owns(held)
-            assert space.dtype(held) == "float32"
-            assert (space.host(held)[j] == want).all()
-    for held, source in zip(small.factors, data.factors, strict=True):
+        for part, j, want in zip(small.factors, mine, wants, strict=True):
+            assert space.owns(part)
+            assert space.dtype(part) == "float32"
+            assert (space.host(part)[j] == want).all()
+    for part, source in zip(small.factors, data.factors, strict=True):
         if space.name == "numpy":
-            assert not np.shares_memory(held, source)
-            assert held.flags.c_contiguous
-            assert not held.flags.writeable
+            assert not np.shares_memory(part, source)
+            assert part.flags.c_contiguous
+            assert not part.flags.writeable
         elif space.name != "jax":
-            held[...] = 9.0
+            part[...] = 9.0
     for mine, want in zip(data.factors, host, strict=True):
         assert (space.host(mine) == want).all()
 

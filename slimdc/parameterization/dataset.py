@@ -1,36 +1,28 @@
-"""The slimmable set of Eq. 8: ``X = U diag(s) V_x`` and ``Y = U diag(s) V_y`` for each class.
-
-(The file is longer than others for the docstrings: it is what users hold in their hands.)
-"""
+"""The slimmable set of Eq. 8: ``X = U diag(s) V_x`` and ``Y = U diag(s) V_y`` for each class."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Literal, Self
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from slimdc._array import HostArray, as_array, dtype_name, guarded, like, namespace, to_numpy
-from slimdc._checks import one_of, positive, shown
-from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc._array import as_array, namespace
+from slimdc._checks import one_of
+from slimdc.errors import InvalidTypeError
 from slimdc.parameterization.decomposition import decompose
 from slimdc.parameterization.description import Description, Factors, described
-from slimdc.parameterization.meeting import Whole, relabelled, selected
+from slimdc.parameterization.held import coded, floats, held, in_library_of
 from slimdc.parameterization.preprocessing import Preprocessing
-from slimdc.parameterization.quantization import Codes, factors_of, quantized, unpacked
-from slimdc.parameterization.quantization.recoding import shortened
-from slimdc.parameterization.reconstruction import rows
-from slimdc.parameterization.tensors import tensor_dataset
-from slimdc.parameterization.truncation import components_after, largest_of_each
-from slimdc.parameterization.union import united
-from slimdc.parameterization.validation import check_factors, check_finite, checked_shapes
+from slimdc.parameterization.quantization import Codes
+from slimdc.parameterization.slimmable import Slimmable
+from slimdc.parameterization.validation import check_factors, checked_shapes
+from slimdc.typing import FactorDtype
 
 __all__ = ["SlimmableDataset"]
 
 
-class SlimmableDataset:
+class SlimmableDataset(Slimmable):
     """A condensed set in the slimmable parameterization (Eq. 8), immutable.
 
     For each class block, ``X = U diag(s) V_x`` and ``Y = U diag(s) V_y`` with orthonormal columns
@@ -60,15 +52,15 @@ class SlimmableDataset:
     (6, True)
     """
 
-    __slots__ = ("__weakref__", "_codes", "_description", "_factors")
+    __slots__ = ()
 
     @np.errstate(all="ignore")  # what is not finite is refused, whatever the caller has set
     def __init__(self, factors: Factors, description: Description) -> None:
         if not isinstance(description, Description):
             raise InvalidTypeError("description", type(description).__name__, "a Description")
         given = checked_shapes(factors)
-        held = zip(check_factors(given, description), given, strict=True)
-        self._hold((_in_library_of(source, host) for host, source in held), description)
+        found = zip(check_factors(given, description), given, strict=True)
+        self._held = held((in_library_of(source, host) for host, source in found), description)
 
     @classmethod
     def from_factors(
@@ -115,7 +107,6 @@ class SlimmableDataset:
 
         Examples
         --------
-        >>> import numpy as np
         >>> u, s = np.eye(2)[None], np.asarray([[2.0, 1.0]])
         >>> vx, vy = np.ones((3, 2, 4)), np.ones((3, 2, 3))
         >>> SlimmableDataset.from_factors(u, s, vx, vy, shape=(2, 2)).shape
@@ -200,21 +191,18 @@ class SlimmableDataset:
         >>> back, soft = data.arrays()
         >>> back.shape, soft.shape, bool(np.allclose(back[:5, ..., 0], x[::4], atol=1e-5))
         ((20, 8, 8, 1), (20, 4), True)
-        >>> SlimmableDataset.from_arrays(back, soft, members=data.members).samples
-        (5, 5, 5, 5)
         """
         found, description = decompose(x, y, classes, members, layout, preprocessing)
-        return cls._decomposed(found, description, as_array(x, "x"))
+        return cls._of(floats(found, description, as_array(x, "x")))
 
     @classmethod
-    @np.errstate(all="ignore")
     def from_codes(
         cls,
         codes: Codes,
         description: Description,
         label_entries: int,
         *,
-        dtype: Literal["float32", "float64"] = "float32",
+        dtype: FactorDtype = "float32",
         like: Any = None,
     ) -> Self:
         """Build a set of few bits from its codes; its factors are computed from them.
@@ -239,12 +227,10 @@ class SlimmableDataset:
         Raises
         ------
         InvalidTypeError, InvalidValueError
-            The codes are damaged, do not fit the description, or stand for numbers beyond the
-            dtype.
+            The codes are damaged, do not fit the description, or are beyond the dtype.
 
         Examples
         --------
-        >>> import numpy as np
         >>> x = np.random.default_rng(0).normal(size=(8, 8, 8))
         >>> few = SlimmableDataset.from_arrays(x, np.arange(8) % 2).quantize(4)
         >>> again = SlimmableDataset.from_codes(few.codes, few.description, 2, dtype="float64")
@@ -254,495 +240,7 @@ class SlimmableDataset:
         one_of("dtype", dtype, ("float32", "float64"))
         reference = np.zeros(0) if like is None else like
         namespace(reference, argument="like")
-        parts = unpacked(codes, description, label_entries)
-        found = Factors(*(np.asarray(x, dtype) for x in factors_of(parts, description)))
-        for name, factor in found._asdict().items():
-            check_finite(name, factor)
-        made = cls.__new__(cls)
-        made._hold((_in_library_of(reference, x) for x in found), description, codes)
-        return made
-
-    def __getstate__(self) -> tuple[Factors, Description, Codes | None]:
-        return self._factors, self._description, self._codes
-
-    def __setstate__(self, state: tuple[Factors, Description, Codes | None]) -> None:
-        self._hold(*state)  # copies and pickles forget that arrays are read-only
-
-    def __repr__(self) -> str:
-        held = sorted(set(self.components))
-        components = str(held[0]) if len(held) == 1 else f"{held[0]}..{held[-1]}"
-        return (
-            f"{type(self).__name__}(classes={self.classes}, components={components}, "
-            f"samples={len(self)}, shape={self.shape}, dtype={self.dtype}"
-            + ("" if self._codes is None else f", nbytes={self.nbytes}")
-            + ")"
-        )
-
-    def __str__(self) -> str:
-        reason = "" if self._codes is None else self._codes.reason
-        return f"{self!r}: {reason}" if reason else repr(self)
-
-    def __len__(self) -> int:
-        return sum(self.samples)
-
-    def __iter__(self) -> Iterator[Any]:
-        """Give samples, then labels, as `arrays` does: ``x, y = data``."""
-        return iter(self.arrays())
-
-    @property
-    def factors(self) -> Factors:
-        """U, s, V_x and V_y: read-only (NumPy), or copies."""
-        return Factors(*map(guarded, self._factors))
-
-    @property
-    def u(self) -> Any:
-        """Left factors, shape (C or 1, n, b): read-only (NumPy), or a copy."""
-        return guarded(self._factors.u)
-
-    @property
-    def s(self) -> Any:
-        """Significances of the components, shape (C or 1, b): read-only (NumPy), or a copy."""
-        return guarded(self._factors.s)
-
-    @property
-    def vx(self) -> Any:
-        """Right factors of the samples, shape (C, b, d): read-only (NumPy), or a copy."""
-        return guarded(self._factors.vx)
-
-    @property
-    def vy(self) -> Any:
-        """Right factors of the labels, shape (C, b, c): read-only (NumPy), or a copy."""
-        return guarded(self._factors.vy)
-
-    def host_factors(self, dtype: str | None = None) -> Factors:
-        """Copy the factors to the host.
-
-        Parameters
-        ----------
-        dtype : {"float32", "float64"}, optional
-            Dtype of the copies; by default that of the factors.
-
-        Returns
-        -------
-        Factors
-            NumPy arrays of the caller's own.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> SlimmableDataset.from_arrays(np.eye(2), [0, 1]).host_factors("float32").s.dtype
-        dtype('float32')
-        """
-        host = (to_numpy(factor) for factor in self._factors)
-        return Factors(*(x if dtype is None else x.astype(dtype, copy=False) for x in host))
-
-    @property
-    def description(self) -> Description:
-        """All that is known about the set beside its factors."""
-        return self._description
-
-    @property
-    def classes(self) -> int:
-        """Number C of class blocks."""
-        return int(self._factors.vx.shape[0])
-
-    @property
-    def label_entries(self) -> int:
-        """Entries c of a label row."""
-        return int(self._factors.vy.shape[2])
-
-    @property
-    def labels(self) -> tuple[int, ...]:
-        """Label index of each class block: the label entry that its rows should have largest."""
-        return self._description.labels
-
-    @property
-    def members(self) -> NDArray[np.int64]:
-        """Class of each row of `arrays`: what `from_arrays` takes beside soft rows."""
-        return np.repeat(np.asarray(self.labels, np.int64), self.samples)
-
-    @property
-    def order(self) -> NDArray[np.int64]:
-        """Where each row of `arrays` stood in the arrays that the set was made of."""
-        order = self._description.order
-        return np.arange(len(self)) if order is None else np.asarray(order, np.int64)
-
-    @property
-    def samples(self) -> tuple[int, ...]:
-        """Rows that each class holds."""
-        return self._description.samples
-
-    @property
-    def components(self) -> tuple[int, ...]:
-        """Components that each class holds."""
-        return self._description.components
-
-    @property
-    def components_per_class(self) -> int:
-        """Components of the largest class."""
-        return max(self.components)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one sample: ``(d,)``, or three axes for images."""
-        return self._description.shape
-
-    @property
-    def layout(self) -> str:
-        """Where the channels are: "flat", "channels_last" or "channels_first"."""
-        return self._description.layout
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """What brought the samples into the space that they live in."""
-        return self._description.preprocessing
-
-    @property
-    def dtype(self) -> str:
-        """Name of the dtype that `arrays` gives back."""
-        return self._description.dtype
-
-    @property
-    def factor_dtype(self) -> str:
-        """Name of the dtype that the factors are held in: "float32" or "float64"."""
-        return dtype_name(self._factors.u)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the held codes or factors, padding left out: what the set costs to keep."""
-        if self._codes is not None:
-            return self._codes.nbytes
-        return self.numbers * (8 if self.factor_dtype == "float64" else 4)
-
-    @property
-    def numbers(self) -> int:
-        """Numbers that the factors consist of, padding left out."""
-        u, s, vx, vy = self._factors
-        right = sum(k * (int(vx.shape[2]) + int(vy.shape[2])) for k in self.components)
-        left = [n * k for n, k in zip(self.samples, self.components, strict=True)]
-        significances = self.components[: int(s.shape[0])]
-        return right + sum(left[: int(u.shape[0])]) + sum(significances)
-
-    @property
-    def codes(self) -> Codes | None:
-        """The whole numbers that a quantised set is held in; None for one held in floats."""
-        return self._codes
-
-    @np.errstate(all="ignore")
-    def arrays(self, order: Literal["class", "given"] = "class") -> tuple[Any, Any]:
-        """Compute samples and labels as plain arrays (Eq. 8); ``x, y = data`` does the same.
-
-        Parameters
-        ----------
-        order : {"class", "given"}
-            ``"class"`` gives them class by class; ``"given"`` in the order of the arrays that the
-            set was made of.
-
-        Returns
-        -------
-        x : array, shape (len(self), ...)
-            Samples, in the namespace, on the device and in the `dtype` of the pair that came in
-            (in the factors' where the namespace lacks that dtype).
-        y : array, shape (len(self), c)
-            Label rows, in the same dtype.
-
-        Raises
-        ------
-        InvalidTypeError, InvalidValueError
-            `order` is neither.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> data = SlimmableDataset.from_arrays([[7.0], [8.0], [9.0]], [1, 0, 1])
-        >>> data.arrays()[0].round(12).ravel(), data.members
-        (array([8., 7., 9.]), array([0, 1, 1]))
-        >>> data.arrays("given")[0].round(12).ravel()
-        array([7., 8., 9.])
-        """
-        one_of("order", order, ("class", "given"))
-        x, y = rows(self._factors, self._description)
-        if order == "given":  # sorting where rows came from gives what belongs at each place
-            back = np.argsort(self.order)
-            x, y = x[back], y[back]
-        return (
-            like(x.reshape(len(self), *self.shape), self._factors.u, self.dtype),
-            like(y, self._factors.u, self.dtype),
-        )
-
-    def torch_dataset(self, order: Literal["class", "given"] = "class") -> Any:
-        """Make the dataset that PyTorch's loaders take.
-
-        Parameters
-        ----------
-        order : {"class", "given"}
-            As in `arrays`; `members` are the classes of the rows in the order ``"class"``.
-
-        Returns
-        -------
-        torch.utils.data.TensorDataset
-            Pairs of a sample and its label row, as tensors: those of `arrays`, on the device of
-            the factors where these are tensors, otherwise on the host.
-
-        Raises
-        ------
-        InvalidTypeError, InvalidValueError
-            `order` is neither.
-        MissingLibraryError
-            PyTorch is not installed.
-
-        Examples
-        --------
-        >>> data = SlimmableDataset.from_arrays([[1.0], [2.0]], [0, 1])
-        >>> len(data.torch_dataset())  # doctest: +SKIP
-        2
-        """
-        return tensor_dataset(*self.arrays(order))
-
-    def truncate(self, k: int | Mapping[int, int]) -> Self:
-        """Keep the k components of largest ``|s|`` of each class: learning-free slimming.
-
-        Parameters
-        ----------
-        k : int or mapping of int to int
-            Components to keep per class, at least 1; or of some classes, by their labels, where
-            the others keep all. A class that holds fewer keeps them all, with a warning.
-
-        Returns
-        -------
-        SlimmableDataset
-            A copy with the same samples, of fewer components, in descending order of ``|s|``. A
-            quantised set keeps its first k components as they are coded; where these are the
-            samples themselves (`Codes.rows`), the others are gone.
-
-        Raises
-        ------
-        InvalidTypeError, InvalidValueError
-            `k` is no int, below 1, or above what every class holds, or names no class of the set.
-
-        Warns
-        -----
-        SlimdcWarning
-            Some classes hold fewer than `k`.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> data = SlimmableDataset.from_arrays(np.diag([1.0, 2.0, 3.0]), [0, 0, 0])
-        >>> data.truncate(2).s.round(6).tolist()
-        [[3.0, 2.0]]
-        >>> SlimmableDataset.from_arrays(np.eye(4), [0, 0, 1, 1]).truncate({1: 1}).components
-        (2, 1)
-        """
-        kept = components_after(k, self.components, self.labels)
-        if self._codes is not None:
-            held = self._codes, self._description, self.label_entries
-            return self._of_codes(*shortened(*held, kept))
-        factors = largest_of_each(self._factors, kept, self.components)
-        return self._of(Whole(factors, self._description.truncated(kept), None))
-
-    def select(self, classes: Iterable[int]) -> Self:
-        """Take some classes of the set, and leave the others out.
-
-        Parameters
-        ----------
-        classes : iterable of int
-            Labels of the classes, in any order; a label that comes twice counts once.
-
-        Returns
-        -------
-        SlimmableDataset
-            The blocks of these classes, to the bit, in ascending order of their labels. Label rows
-            keep all their entries, and rows their order among those that stay (`order`). A
-            quantised set stays one, at the same steps; its components may take a few bytes more or
-            less than their share before.
-
-        Raises
-        ------
-        InvalidTypeError, InvalidValueError
-            There is none, or one is no class of the set.
-
-        Examples
-        --------
-        >>> data = SlimmableDataset.from_arrays(np.eye(5), [0, 2, 1, 2, 0])
-        >>> some = data.select([2, 0])
-        >>> some.labels, some.label_entries, some.members.tolist()
-        ((0, 2), 3, [0, 0, 2, 2])
-        """
-        return self._of(selected(self._whole, classes))
-
-    def relabel(self, to: Sequence[int] | Mapping[int, int], entries: int | None = None) -> Self:
-        """Move the entries of label rows, and the labels of the classes with them.
-
-        So sets over different classes get one label space, and a set makes room for classes to
-        come. Entries that are new are zero, and no row is centred anew: rows that sum to zero still
-        do, but are not the centred one-hot rows of more classes. No change of V_y could make them
-        so: it would add a constant to all rows of a class, which is in the span of the columns of
-        U diag(s) by chance only. Where the number of all classes is known beforehand,
-        ``from_arrays(..., classes=C)`` is the better way.
-
-        Parameters
-        ----------
-        to : sequence of int, or mapping of int to int
-            ``to[j]`` is where entry j goes, all of them different. A mapping holds those that move;
-            others stay.
-        entries : int, optional
-            Entries of a row of the result; by default as few as hold them all.
-
-        Returns
-        -------
-        SlimmableDataset
-            The same samples, blocks in ascending order of their new labels; rows keep their order
-            in the arrays that the set was made of. Of a quantised set it is one of floats, which
-            are the same to the bit, since codes hold rows that are turned by a rotation of all
-            entries; unless nothing moves.
-
-        Raises
-        ------
-        InvalidTypeError, InvalidValueError
-            `to` is none of these, is not of one number for each entry, or brings two entries to
-            one place; or `entries` are too few for it.
-
-        Examples
-        --------
-        >>> data = SlimmableDataset.from_arrays(np.eye(4), [0, 1, 0, 1])
-        >>> moved = data.relabel([3, 2], entries=5)
-        >>> moved.labels, moved.label_entries
-        ((2, 3), 5)
-        >>> data.relabel({1: 4}).labels
-        (0, 4)
-        """
-        return self._of(relabelled(self._whole, to, entries))
-
-    def union(*sets: SlimmableDataset) -> SlimmableDataset:
-        """Make one set of all samples of several: ``a.union(b)``, or of the class with any number.
-
-        Entry j of a label row means class j in all of them (`relabel` brings them to that); rows
-        of fewer entries are padded with zeros. A class that is in several is merged: its rows come
-        in the order of the sets, and its components, which add up, side by side with a U that is
-        block-diagonal, those of largest ``|s|`` first. So `truncate` keeps the most significant of
-        all of them. They are not factored anew: where sets are alike, ``from_arrays`` of
-        ``union(...).arrays()`` needs fewer components for as much.
-
-        Parameters
-        ----------
-        *sets : SlimmableDataset
-            One or more, of one shape, layout and preprocessing, in one framework, on one device
-            and of one dtype of factors.
-
-        Returns
-        -------
-        SlimmableDataset
-            Blocks in ascending order of labels; factors to the bit, a U or s that classes share
-            repeated for each. ``arrays("given")`` are those of the sets one after the other, in
-            the widest `dtype` of theirs. It stays in codes where all sets are quantised with the
-            same steps and entries and no class is merged, such as parts of one set that
-            `select` made; otherwise it is one of floats.
-
-        Raises
-        ------
-        InvalidTypeError, InvalidValueError
-            There is no set, or two differ in what they cannot differ in.
-
-        Examples
-        --------
-        >>> a = SlimmableDataset.from_arrays(np.eye(3), [0, 1, 1])
-        >>> b = SlimmableDataset.from_arrays(np.ones((2, 3)), [1, 2], classes=3)
-        >>> both = a.union(b)
-        >>> both.labels, both.samples, both.components
-        ((0, 1, 2), (1, 3, 1), (1, 3, 1))
-        >>> SlimmableDataset.union(a, b, a).samples
-        (2, 5, 1)
-        """
-        # Without self, as few or as many may be given as there are, on the class too.
-        whole = united([_checked(f"sets[{i}]", data)._whole for i, data in enumerate(sets)])
-        return sets[0]._of(whole)
-
-    @np.errstate(all="ignore")
-    def append(self, x: Any, y: Any, members: Any = None) -> Self:
-        """Add samples: the `union` with the set that `from_arrays` makes of them.
-
-        Parameters
-        ----------
-        x : array_like, shape (n, ...)
-            Samples in the layout of the set and in the space that it lives in; uint8 samples are
-            raw pixels and go through its preprocessing.
-        y : array_like, shape (n,) of int or (n, c)
-            Classes of its label entries, or soft rows.
-        members : array_like of int, shape (n,), optional
-            Class of each soft row.
-
-        Returns
-        -------
-        SlimmableDataset
-            In the framework, on the device and in the dtypes of this set, its rows first. Of a
-            quantised set it is one of floats.
-
-        Raises
-        ------
-        InvalidTypeError, InvalidValueError, NumericalError
-            As in `from_arrays`, or samples are not of the set's shape.
-
-        Examples
-        --------
-        >>> data = SlimmableDataset.from_arrays(np.eye(3), [0, 1, 1])
-        >>> data.append([[1.0, 2.0, 3.0]], [0]).samples
-        (2, 2)
-        """
-        given = x, y, self.label_entries, members, self.layout, self.preprocessing
-        found, known = decompose(*given, dtype=self.factor_dtype)
-        if known.shape != self.shape:
-            raise InvalidValueError("x", f"samples of shape {known.shape}", f"{self.shape}")
-        more = self._decomposed(found, replace(known, dtype=self.dtype), self._factors.u)
-        return self._of(united([self._whole, more._whole]))
-
-    @np.errstate(all="ignore")
-    def quantize(self, bits: float) -> Self:
-        """Round to so few bits: a lossy copy that takes up to 30 times fewer bytes than float32.
-
-        Samples go through a cosine transform (images; flat vectors stay as they are) and are
-        rounded to multiples of one step, so fine that everything together takes `bits` for each
-        of the `numbers`; whole numbers are entropy coded. Components of little significance so
-        get fewer bits than others, and high frequencies few or none. Coefficients and labels are
-        fitted to the rounded rows.
-
-        Parameters
-        ----------
-        bits : float
-            Bits for each number of U, s, V_x and V_y, on average: more than 0 and at most 16, or
-            32 for the factors as they are.
-
-        Returns
-        -------
-        SlimmableDataset
-            A copy in the namespace, dtype and device of the factors, with `codes`. Its factors
-            are of their full precision, but stand for few bits: the samples are those that
-            decoding gives, U is orthonormal, and components come in the order of this set.
-
-        Raises
-        ------
-        InvalidTypeError, InvalidValueError
-            `bits` is no such number, or too few for scales and labels; the message says how many
-            bytes the set takes at least.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> x = np.add.outer(np.arange(20.0), np.sin(np.arange(64.0))).reshape(20, 8, 8)
-        >>> data = SlimmableDataset.from_arrays(x, np.arange(20) % 2)
-        >>> few = data.quantize(4)
-        >>> 8 * few.nbytes <= 4 * data.numbers
-        True
-        >>> bool(np.abs(few.arrays()[0] - data.arrays()[0]).max() < 0.2)
-        True
-        """
-        bits = positive("bits", bits)
-        if bits == 32:
-            return self
-        if bits > 16:
-            raise InvalidValueError("bits", shown(bits), "more than 0 and at most 16, or 32")
-        codes = quantized(self.host_factors(), self._description, bits, self.numbers)
-        return self._of_codes(codes, self._description)
+        return cls._of(coded(codes, description, label_entries, reference, dtype))
 
     def with_factors(self, u: Any, s: Any, vx: Any, vy: Any) -> Self:
         """Build a set of other factors, with everything else as here.
@@ -755,7 +253,6 @@ class SlimmableDataset:
         Returns
         -------
         SlimmableDataset
-            The set; it goes through the checks of `from_factors`.
 
         Raises
         ------
@@ -764,12 +261,11 @@ class SlimmableDataset:
 
         Examples
         --------
-        >>> import numpy as np
         >>> data = SlimmableDataset.from_arrays(np.eye(2), [0, 1])
         >>> data.with_factors(data.u, 2 * data.s, data.vx, data.vy).arrays()[0].round(6).tolist()
         [[2.0, 0.0], [0.0, 2.0]]
         """
-        return type(self)(Factors(u, s, vx, vy), self._description)
+        return type(self)(Factors(u, s, vx, vy), self.description)
 
     def with_preprocessing(self, preprocessing: Preprocessing) -> Self:
         """Say anew what brought the samples into their space; the samples stay as they are.
@@ -786,7 +282,6 @@ class SlimmableDataset:
         Returns
         -------
         SlimmableDataset
-            The set, of the same factors.
 
         Raises
         ------
@@ -795,7 +290,6 @@ class SlimmableDataset:
 
         Examples
         --------
-        >>> import numpy as np
         >>> data = SlimmableDataset.from_arrays(np.eye(2), [0, 1])
         >>> data.with_preprocessing(Preprocessing(0.5, 0.25)).preprocessing
         Preprocessing(mean=(0.5,), std=(0.25,))
@@ -803,62 +297,4 @@ class SlimmableDataset:
         if not isinstance(preprocessing, Preprocessing):
             found = type(preprocessing).__name__
             raise InvalidTypeError("preprocessing", found, "a Preprocessing")
-        made = type(self).__new__(type(self))
-        known = replace(self._description, preprocessing=preprocessing)
-        made._hold(self._factors, known, self._codes)
-        return made
-
-    @classmethod
-    def _decomposed(cls, found: Factors, description: Description, reference: Any) -> Self:
-        """Build a set of what `decompose` gave, in the library of an array."""
-        factors = Factors(*(_in_library_of(reference, factor) for factor in found))
-        # The rest is right by construction: U and V_x have rows and columns of length 1 at most.
-        for name, factor in (("s", factors.s), ("vy", factors.vy)):
-            check_finite(name, to_numpy(factor))
-        made = cls.__new__(cls)
-        made._hold(factors, description)
-        return made
-
-    @property
-    def _whole(self) -> Whole:
-        return Whole(self._factors, self._description, self._codes)
-
-    def _of(self, whole: Whole) -> Self:
-        """Build a set of what was made of valid ones: no check needs to touch it again."""
-        if whole.codes is not None:
-            return self._of_codes(whole.codes, whole.description)
-        made = type(self).__new__(type(self))
-        made._hold(whole.factors, whole.description)
-        return made
-
-    def _of_codes(self, codes: Codes, description: Description) -> Self:
-        """Build a set of codes in the library, dtype and device of this one."""
-        dtype: Any = self.factor_dtype
-        return type(self).from_codes(
-            codes, description, self.label_entries, dtype=dtype, like=self._factors.u
-        )
-
-    def _hold(
-        self, factors: Iterable[Any], description: Description, codes: Codes | None = None
-    ) -> None:
-        """Take over what is known to be right, and factors that nobody else holds."""
-        self._factors = Factors(*map(_sealed, factors))
-        self._description = description
-        self._codes = codes
-
-
-def _checked(name: str, data: object) -> SlimmableDataset:
-    if not isinstance(data, SlimmableDataset):
-        raise InvalidTypeError(name, type(data).__name__, "a SlimmableDataset")
-    return data
-
-
-def _in_library_of(source: Any, host: HostArray) -> Any:
-    """Bring a factor back to where it came from; NumPy's own copy is not copied again."""
-    return host if isinstance(source, np.ndarray) else like(host, source)
-
-
-def _sealed(factor: Any) -> Any:
-    if isinstance(factor, np.ndarray):
-        factor.flags.writeable = False
-    return factor
+        return self._of(self._held.preprocessed_by(preprocessing))

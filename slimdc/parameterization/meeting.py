@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,39 +15,10 @@ from numpy.typing import NDArray
 from slimdc._array import like, namespace
 from slimdc._checks import MOST, shown, whole_number, whole_numbers
 from slimdc.errors import InvalidTypeError, InvalidValueError
-from slimdc.parameterization.description import Description, Factors
-from slimdc.parameterization.quantization.codes import Codes
-from slimdc.parameterization.quantization.recoding import picked
+from slimdc.parameterization.description import Description
+from slimdc.parameterization.held import Held
 
-__all__ = ["Whole", "places", "relabelled", "selected"]
-
-
-class Whole(NamedTuple):
-    """All that a set is made of.
-
-    Attributes
-    ----------
-    factors : Factors
-        U, s, V_x and V_y.
-    description : Description
-        What is known beside them.
-    codes : Codes or None
-        The whole numbers that they were computed from, if they were.
-
-    Examples
-    --------
-    >>> Whole(Factors(1, 2, 3, 4), None, None).factors.s
-    2
-    """
-
-    factors: Factors
-    description: Description
-    codes: Codes | None
-
-    @property
-    def entries(self) -> int:
-        """Entries c of a label row."""
-        return int(self.factors.vy.shape[2])
+__all__ = ["places", "relabelled", "selected"]
 
 
 def places(description: Description) -> list[NDArray[np.int64]]:
@@ -76,20 +46,20 @@ def places(description: Description) -> list[NDArray[np.int64]]:
     return np.split(order, np.cumsum(description.samples)[:-1])
 
 
-def selected(whole: Whole, classes: object) -> Whole:
+def selected(whole: Held, classes: object) -> Held:
     """Take some classes of a set; see `SlimmableDataset.select`.
 
     Parameters
     ----------
-    whole : Whole
+    whole : Held
         The set.
     classes : iterable of int
         Labels of the classes.
 
     Returns
     -------
-    Whole
-        With codes where the set has some: its factors are what these stand for.
+    Held
+        Coded where the set is.
 
     Raises
     ------
@@ -100,7 +70,7 @@ def selected(whole: Whole, classes: object) -> Whole:
     --------
     >>> from slimdc.parameterization import SlimmableDataset
     >>> data = SlimmableDataset.from_arrays(np.eye(3), [0, 2, 1])
-    >>> selected(Whole(data.factors, data.description, None), [2, 0]).description.labels
+    >>> selected(Held(data.factors, data.description), [2, 0]).description.labels
     (0, 2)
     """
     known = whole.description
@@ -110,19 +80,15 @@ def selected(whole: Whole, classes: object) -> Whole:
         found = f"class {unknown[0]}" if unknown else "no class"
         raise InvalidValueError("classes", found, f"classes of the set, {shown(known.labels)}")
     blocks = [i for i in _ascending(known) if known.labels[i] in wanted]
-    chosen = _described(known, blocks)
-    codes = whole.codes
-    if codes is not None:
-        codes = picked(codes, known, whole.entries, blocks, chosen)
-    return Whole(_blocks_of(whole.factors, blocks, chosen), chosen, codes)
+    return whole.picked(blocks, _described(known, blocks))
 
 
-def relabelled(whole: Whole, to: object, entries: object) -> Whole:
+def relabelled(whole: Held, to: object, entries: object) -> Held:
     """Move the entries of label rows; see `SlimmableDataset.relabel`.
 
     Parameters
     ----------
-    whole : Whole
+    whole : Held
         The set.
     to : sequence of int, or mapping of int to int
         Where each entry goes, or those that move.
@@ -131,8 +97,8 @@ def relabelled(whole: Whole, to: object, entries: object) -> Whole:
 
     Returns
     -------
-    Whole
-        Without codes, unless nothing moves.
+    Held
+        In floats, unless nothing moves.
 
     Raises
     ------
@@ -143,7 +109,7 @@ def relabelled(whole: Whole, to: object, entries: object) -> Whole:
     --------
     >>> from slimdc.parameterization import SlimmableDataset
     >>> data = SlimmableDataset.from_arrays(np.eye(2), [0, 1])
-    >>> moved = relabelled(Whole(data.factors, data.description, None), {0: 3}, None)
+    >>> moved = relabelled(Held(data.factors, data.description), {0: 3}, None)
     >>> moved.description.labels, moved.entries
     ((1, 3), 4)
     """
@@ -165,8 +131,7 @@ def relabelled(whole: Whole, to: object, entries: object) -> Whole:
     factors = whole.factors._replace(vy=xp.take(wider, like(source, vy), axis=2))
     moved = replace(known, labels=tuple(target[label] for label in known.labels))
     blocks = _ascending(moved)
-    described = _described(moved, blocks)
-    return Whole(_blocks_of(factors, blocks, described), described, None)
+    return Held(factors, moved).picked(blocks, _described(moved, blocks))
 
 
 def _targets(to: object, c: int) -> tuple[int, ...]:
@@ -208,17 +173,3 @@ def _described(known: Description, blocks: Sequence[int]) -> Description:
     return replace(
         known, labels=labels, samples=samples, components=components, order=tuple(ranks.tolist())
     )
-
-
-def _blocks_of(factors: Factors, blocks: Sequence[int], known: Description) -> Factors:
-    """Take blocks where they lie, without padding that none of them needs."""
-    n, k = max(known.samples), max(known.components)
-    u, s, vx, vy = factors
-    cut = u[:, :n, :k], s[:, :k], vx[:, :k, :], vy[:, :k, :]
-    return Factors(*(_taken(part, blocks) for part in cut))
-
-
-def _taken(part: Any, blocks: Sequence[int]) -> Any:
-    shared = part.shape[0] == 1  # what all classes share, or the only one
-    numbers = np.asarray([0] if shared else blocks, np.int64)
-    return namespace(part).take(part, like(numbers, part), axis=0)

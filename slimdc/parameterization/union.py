@@ -14,7 +14,8 @@ from slimdc._array import HostArray, dtype_name, like, namespace, to_numpy
 from slimdc._checks import shown
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization.description import NAMES, Description, Factors
-from slimdc.parameterization.meeting import Whole, places
+from slimdc.parameterization.held import Coded, Held, coded
+from slimdc.parameterization.meeting import places
 from slimdc.parameterization.preprocessing import Preprocessing
 from slimdc.parameterization.preprocessing.samples import widest
 from slimdc.parameterization.quantization.codes import Codes
@@ -34,18 +35,18 @@ class _Block(NamedTuple):
     factors: Factors
 
 
-def united(sets: Sequence[Whole]) -> Whole:
+def united(sets: Sequence[Held]) -> Held:
     """Make one set of several; see `SlimmableDataset.union`.
 
     Parameters
     ----------
-    sets : sequence of Whole
+    sets : sequence of Held
         The sets.
 
     Returns
     -------
-    Whole
-        In the framework of the first, with codes where all have the same steps and no class is in
+    Held
+        In the framework of the first, coded where all have the same steps and no class is in
         two of them.
 
     Raises
@@ -57,7 +58,7 @@ def united(sets: Sequence[Whole]) -> Whole:
     --------
     >>> from slimdc.parameterization import SlimmableDataset
     >>> data = SlimmableDataset.from_arrays(np.eye(3), [0, 1, 1])
-    >>> whole = united([Whole(data.factors, data.description, None)] * 2)
+    >>> whole = united([Held(data.factors, data.description)] * 2)
     >>> whole.description.samples, whole.factors.s.shape
     ((2, 4), (2, 4))
     """
@@ -75,12 +76,14 @@ def united(sets: Sequence[Whole]) -> Whole:
         components=tuple(block.factors.u.shape[1] for block in merged),
         order=tuple(np.concatenate([block.places for block in merged]).tolist()),
     )
-    u = sets[0].factors.u
-    factors = Factors(*(like(x, u) for x in _padded([block.factors for block in merged])))
-    return Whole(factors, known, _codes_of(sets, entries, known))
+    codes, u = _codes_of(sets, entries, known), sets[0].factors.u
+    if codes is not None:
+        return coded(codes, known, entries, u, sets[0].dtype)
+    padded = _padded([block.factors for block in merged])
+    return Held(Factors(*(like(x, u) for x in padded)), known)
 
 
-def _check_alike(sets: Sequence[Whole]) -> None:
+def _check_alike(sets: Sequence[Held]) -> None:
     if not sets:
         raise InvalidValueError("sets", "none", "one set or more")
     namespace(*(whole.factors.u for whole in sets), argument="sets")
@@ -117,7 +120,7 @@ def _complete(given: Sequence[Preprocessing]) -> Preprocessing:
     return next((one for one in given if one.is_complete), given[0])
 
 
-def _by_label(sets: Sequence[Whole], entries: int) -> dict[int, list[_Block]]:
+def _by_label(sets: Sequence[Held], entries: int) -> dict[int, list[_Block]]:
     found: dict[int, list[_Block]] = {}
     start = 0
     for whole in sets:
@@ -170,13 +173,13 @@ def _padded(blocks: Sequence[Factors]) -> Factors:
     return Factors(*found)
 
 
-def _codes_of(sets: Sequence[Whole], entries: int, known: Description) -> Codes | None:
+def _codes_of(sets: Sequence[Held], entries: int, known: Description) -> Codes | None:
     """Code the sets as one where this rounds nothing; otherwise their floats are what there is."""
-    coded = [(whole.codes, whole.description) for whole in sets if whole.codes is not None]
-    steps = {(codes.step, codes.label_step, codes.rows) for codes, _ in coded}
+    few = [(whole.codes, whole.description) for whole in sets if isinstance(whole, Coded)]
+    steps = {(codes.step, codes.label_step, codes.rows) for codes, _ in few}
     merges = len(known.labels) < sum(len(whole.description.labels) for whole in sets)
     # Labels are turned by a rotation of so many entries.
-    alike = len(coded) == len(sets) and len(steps) == 1
+    alike = len(few) == len(sets) and len(steps) == 1
     if merges or not alike or any(whole.entries < entries for whole in sets):
         return None
-    return joined(coded, entries, known)
+    return joined(few, entries, known)

@@ -1,0 +1,131 @@
+"""What a set gives: samples and labels, whole or one by one, and pictures of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from slimdc._array import like, to_numpy
+from slimdc._checks import one_of
+from slimdc.parameterization.description import Factors
+from slimdc.parameterization.held_set import HeldSet
+from slimdc.parameterization.reconstruction import rows
+from slimdc.parameterization.tensors import tensor_dataset
+from slimdc.typing import RowOrder
+
+__all__ = ["ReadableSet"]
+
+
+class ReadableSet(HeldSet):
+    """A set that can be read; `SlimmableDataset` says how one is made.
+
+    Examples
+    --------
+    >>> from slimdc import SlimmableDataset
+    >>> isinstance(SlimmableDataset.from_arrays(np.eye(2), [0, 1]), ReadableSet)
+    True
+    """
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        """Give samples, then labels, as `arrays` does: ``x, y = data``."""
+        return iter(self.arrays())
+
+    def host_factors(self, dtype: str | None = None) -> Factors:
+        """Copy the factors to the host.
+
+        Parameters
+        ----------
+        dtype : {"float32", "float64"}, optional
+            Dtype of the copies; by default that of the factors.
+
+        Returns
+        -------
+        Factors
+            NumPy arrays of the caller's own.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from slimdc import SlimmableDataset
+        >>> SlimmableDataset.from_arrays(np.eye(2), [0, 1]).host_factors("float32").s.dtype
+        dtype('float32')
+        """
+        host = (to_numpy(factor) for factor in self._held.factors)
+        return Factors(*(x if dtype is None else x.astype(dtype, copy=False) for x in host))
+
+    @np.errstate(all="ignore")
+    def arrays(self, order: RowOrder = "class") -> tuple[Any, Any]:
+        """Compute samples and labels as plain arrays (Eq. 8); ``x, y = data`` does the same.
+
+        Parameters
+        ----------
+        order : {"class", "given"}
+            ``"class"`` gives them class by class; ``"given"`` in the order of the arrays that the
+            set was made of.
+
+        Returns
+        -------
+        x : array, shape (len(self), ...)
+            Samples, in the namespace, on the device and in the `dtype` of the pair that came in
+            (in the factors' where the namespace lacks that dtype).
+        y : array, shape (len(self), c)
+            Label rows, in the same dtype.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            `order` is neither.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from slimdc import SlimmableDataset
+        >>> data = SlimmableDataset.from_arrays([[7.0], [8.0], [9.0]], [1, 0, 1])
+        >>> data.arrays()[0].round(12).ravel(), data.members
+        (array([8., 7., 9.]), array([0, 1, 1]))
+        >>> data.arrays("given")[0].round(12).ravel()
+        array([7., 8., 9.])
+        """
+        one_of("order", order, ("class", "given"))
+        x, y = rows(self._held.factors, self.description)
+        if order == "given":  # sorting where rows came from gives what belongs at each place
+            back = np.argsort(self.order)
+            x, y = x[back], y[back]
+        return (
+            like(x.reshape(len(self), *self.shape), self._held.factors.u, self.dtype),
+            like(y, self._held.factors.u, self.dtype),
+        )
+
+    def torch_dataset(self, order: RowOrder = "class") -> Any:
+        """Make the dataset that PyTorch's loaders take.
+
+        Parameters
+        ----------
+        order : {"class", "given"}
+            As in `arrays`; `members` are the classes of the rows in the order ``"class"``.
+
+        Returns
+        -------
+        torch.utils.data.TensorDataset
+            Pairs of a sample and its label row, as tensors: those of `arrays`, on the device of
+            the factors where these are tensors, otherwise on the host.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            `order` is neither.
+        MissingLibraryError
+            PyTorch is not installed.
+
+        Examples
+        --------
+        >>> from slimdc import SlimmableDataset
+        >>> data = SlimmableDataset.from_arrays([[1.0], [2.0]], [0, 1])
+        >>> len(data.torch_dataset())  # doctest: +SKIP
+        2
+        """
+        return tensor_dataset(*self.arrays(order))
