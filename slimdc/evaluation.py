@@ -16,6 +16,7 @@ from slimdc.backend import Backend, Compute
 from slimdc.errors import InvalidValueError, SlimdcWarning
 from slimdc.learning import TrainedNetwork, chosen_settings, generators_of, training_pair
 from slimdc.networks import Network, fresh, network_for
+from slimdc.notebook.reports import evaluation_as_html
 from slimdc.parameterization import Description, Preprocessing, SlimmableDataset
 from slimdc.protocols import steps_of
 from slimdc.settings import EvaluationSettings
@@ -61,6 +62,9 @@ class Evaluation:
         if count == 1:
             return f"{self.mean:.2f} % (1 network, {self.steps} steps)"
         return f"{self.mean:.2f} ± {self.std:.2f} % ({count} networks, {self.steps} steps)"
+
+    def _repr_html_(self) -> str:
+        return evaluation_as_html(self)
 
 
 def evaluate(

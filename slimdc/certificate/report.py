@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from slimdc.certificate.table import table, verdict
+from slimdc.notebook.reports import certificate_as_html
 
 __all__ = ["Bound", "Certificate", "Condition", "Distance"]
 
@@ -244,3 +245,6 @@ class Certificate:
 
     def __str__(self) -> str:
         return "\n".join(table(self))
+
+    def _repr_html_(self) -> str:
+        return certificate_as_html(self)

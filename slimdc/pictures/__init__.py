@@ -3,11 +3,13 @@
 from slimdc.pictures.canvas import save_picture
 from slimdc.pictures.curves import accuracies, convergence, sensitivity, spectrum
 from slimdc.pictures.grids import components, samples
+from slimdc.pictures.overview import overview
 
 __all__ = [
     "accuracies",
     "components",
     "convergence",
+    "overview",
     "samples",
     "save_picture",
     "sensitivity",

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from slimdc._array import to_numpy
 from slimdc._checks import one_of, shown
 from slimdc.chains import Chain
 from slimdc.errors import InvalidTypeError
 from slimdc.parameterization import SlimmableDataset
+from slimdc.parameterization.held_set import HeldSet
 from slimdc.pictures.canvas import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["accuracies", "convergence", "sensitivity", "spectrum"]
+__all__ = ["accuracies", "convergence", "draw_spectrum", "sensitivity", "spectrum"]
 
 
 def spectrum(data: SlimmableDataset) -> Figure:
@@ -41,8 +43,13 @@ def spectrum(data: SlimmableDataset) -> Figure:
     >>> figure = spectrum(slimdc.datasets.sample().data)  # doctest: +SKIP
     """
     figure = new_figure(5.0, 3.5)
-    axis = figure.subplots()
-    s = np.abs(data.host_factors("float64").s)
+    draw_spectrum(figure.subplots(), data)
+    return figure
+
+
+def draw_spectrum(axis: Any, data: HeldSet) -> None:
+    """Draw the significances of a set into axes of a figure."""
+    s = np.abs(to_numpy(data.s).astype(np.float64))
     for i, line in enumerate(s):
         values = np.sort(line[: data.components[i]])[::-1]
         axis.plot(np.arange(1, values.size + 1), values, marker=".", label=f"{data.labels[i]}")
@@ -50,7 +57,6 @@ def spectrum(data: SlimmableDataset) -> Figure:
     axis.set_ylabel("significance s")
     if 1 < s.shape[0] <= 10:
         axis.legend(title="class", fontsize="small", ncols=2)
-    return figure
 
 
 def accuracies(
