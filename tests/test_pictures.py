@@ -11,7 +11,7 @@ import pytest
 import slimdc
 from slimdc import pictures
 from slimdc.chains import Cell, Chain
-from slimdc.errors import FileError, MissingLibraryError, SlimdcError
+from slimdc.errors import FileError, InvalidTypeError, MissingLibraryError, SlimdcError
 
 
 def images(layout: str = "channels_last", channels: int = 1) -> slimdc.SlimmableDataset:
@@ -53,6 +53,32 @@ def test_a_spectrum_is_that_of_the_set() -> None:
         np.testing.assert_allclose(line.get_ydata(), data.s[i, :held])
 
 
+@pytest.mark.parametrize(("layout", "channels"), [("channels_last", 3), ("channels_first", 1)])
+def test_a_set_draws_a_sample_of_each_class_and_its_spectrum(layout: str, channels: int) -> None:
+    data = images(layout, channels)
+    figure = data.plot()
+    shown = [axis for axis in figure.axes if axis.images]
+    assert [axis.get_title() for axis in shown] == ["0", "1", "2"]
+    raw = data.preprocessing.invert(data.arrays()[0], layout)
+    raw = np.moveaxis(raw, 1, -1) if layout == "channels_first" else raw
+    for axis, row in zip(shown, (0, 5, 9), strict=True):
+        drawn = np.squeeze(axis.images[0].get_array())
+        np.testing.assert_allclose(drawn / 255, np.squeeze(raw[row]), atol=1 / 254)
+    assert len(figure.axes[-1].lines) == data.classes
+
+
+def test_a_set_of_vectors_draws_lines() -> None:
+    data = slimdc.SlimmableDataset.from_arrays(np.eye(6), np.arange(6) % 2)
+    (lines,) = [axis for axis in data.plot().axes if axis.images]
+    assert lines.images[0].get_array().shape == (2, 6)
+    with pytest.raises(InvalidTypeError, match="data"):
+        pictures.overview(np.eye(2))  # type: ignore[arg-type]
+
+
+def test_a_notebook_shows_a_figure_by_itself() -> None:
+    assert images().plot()._repr_png_()[1:4] == b"PNG"  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("against", ["components", "bytes"])
 def test_accuracies_begin_at_the_first_set(against: str) -> None:
     cells = Cell("RT", 2, (80.0,), 100), Cell("RT", 1, (70.0,), 50), Cell("dm", 1, (69.0, 71.0), 50)
@@ -89,5 +115,6 @@ def test_bad_input_is_named() -> None:
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "slimdc.pictures.figure", raising=False)
     with pytest.raises(MissingLibraryError, match=r"slimdc\[plot\]"):
         pictures.spectrum(images())

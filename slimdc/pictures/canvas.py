@@ -26,12 +26,13 @@ def new_figure(width: float, height: float) -> Figure:
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+
+        from slimdc.pictures.figure import ShownFigure
     except ImportError:
         expected = "it installed: pip install 'slimdc[plot]'"
         raise MissingLibraryError("pictures", "no matplotlib", expected) from None
     # No pyplot: it would keep figures in a global state and choose a window system.
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = ShownFigure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 

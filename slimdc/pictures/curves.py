@@ -54,6 +54,7 @@ def draw_spectrum(axis: Any, data: HeldSet) -> None:
         values = np.sort(line[: data.components[i]])[::-1]
         axis.plot(np.arange(1, values.size + 1), values, marker=".", label=f"{data.labels[i]}")
     axis.set_xlabel("component")
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set_ylabel("significance s")
     if 1 < s.shape[0] <= 10:
         axis.legend(title="class", fontsize="small", ncols=2)
