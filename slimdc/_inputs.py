@@ -16,6 +16,7 @@ from slimdc.parameterization.labels import class_indices
 from slimdc.parameterization.layout import sample_shape
 from slimdc.parameterization.preprocessing import Preprocessing, in_space
 from slimdc.storage import load, loads
+from slimdc.typing import Layout
 
 __all__ = ["Openable", "open_real", "open_set"]
 
@@ -45,7 +46,12 @@ def open_set(data: Openable, argument: str = "data") -> SlimmableDataset:
 
 @np.errstate(all="ignore")  # what overflows is refused as not finite
 def open_real(
-    x: Any, y: Any, shape: tuple[int, ...], layout: str, preprocessing: Preprocessing, suffix: str
+    x: Any,
+    y: Any,
+    shape: tuple[int, ...],
+    layout: Layout,
+    preprocessing: Preprocessing,
+    suffix: str,
 ) -> tuple[np.ndarray, npt.NDArray[np.int64]]:
     """Read real samples and their classes to the host, in the space of a set.
 
@@ -84,7 +90,7 @@ def open_real(
 
 
 def open_samples(
-    x: Any, shape: tuple[int, ...], layout: str, preprocessing: Preprocessing, argument: str
+    x: Any, shape: tuple[int, ...], layout: Layout, preprocessing: Preprocessing, argument: str
 ) -> np.ndarray:
     """Read real samples to the host, in the space of a set; see `open_real`."""
     name, host = argument, to_numpy(as_array(x, argument), argument)

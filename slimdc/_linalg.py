@@ -6,9 +6,11 @@ would raise errors of their own, each another one.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, NamedTuple, TypeAlias, get_args
 
 from array_api_compat import device
+
+from slimdc.typing import MatrixNorm
 
 __all__ = [
     "NORMS",
@@ -27,7 +29,7 @@ __all__ = [
 ]
 
 Array: TypeAlias = Any
-Norm: TypeAlias = Literal["frobenius", "spectral"]
+Norm: TypeAlias = MatrixNorm
 NORMS: tuple[Norm, ...] = get_args(Norm)
 
 

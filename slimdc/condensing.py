@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from slimdc._array import as_array, dtype_name, like
+from slimdc._array import as_array, like
 from slimdc._checks import truth, whole_number
 from slimdc._inputs import open_real
 from slimdc.backend import Backend, Compute
@@ -26,6 +26,7 @@ from slimdc.training.algorithm import run
 from slimdc.training.identity import identity
 from slimdc.training.monitor import Monitor, Terms
 from slimdc.training.progress import Progress
+from slimdc.typing import CondenseMethod, FactorDtype, Layout, NetworkName, PresetName, SpaceName
 
 __all__ = ["condense"]
 
@@ -36,18 +37,18 @@ def condense(
     ipc: int,
     *,
     classes: int | None = None,
-    method: str = "parameter-matching",
+    method: CondenseMethod | str = "parameter-matching",
     backend: str | Backend = "auto",
     device: str | None = None,
-    dtype: str | None = None,
+    dtype: FactorDtype | None = None,
     steps: int | None = None,
     seed: int = 0,
-    network: str | Network = "auto",
+    network: NetworkName | Network = "auto",
     width: int | None = None,
-    preset: str | Settings = "default",
-    preprocessing: str | Preprocessing | None = None,
+    preset: PresetName | Settings = "default",
+    preprocessing: SpaceName | Preprocessing | None = None,
     preprocessed: bool = False,
-    layout: str | None = None,
+    layout: Layout | None = None,
     progress: Progress = None,
     history: list[Terms] | None = None,
     checkpoint: str | Path | None = None,
@@ -148,7 +149,8 @@ def condense(
     real = raw if preprocessed else in_space(raw, layout, preprocessing)
     rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
     rows, members = label_rows(members, len(members), classes)
-    material = Material(real, rows, members, layout, preprocessing, dtype_name(real))
+    dtype_of_real: FactorDtype = "float64" if real.dtype == np.float64 else "float32"
+    material = Material(real, rows, members, layout, preprocessing, dtype_of_real)
     place = partial(Compute.chosen, like(real[:1], source), backend, device, dtype)
     task = Task(material, None, ipc, source, network, settings, rng, place)
     start = way.start(task)

@@ -23,6 +23,7 @@ from slimdc.settings import EvaluationSettings
 from slimdc.training.network_training import NetworkTraining
 from slimdc.training.progress import Progress, Report, reporting
 from slimdc.training.strategies import Pair
+from slimdc.typing import FactorDtype, NetworkName, ProtocolName
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -72,15 +73,15 @@ def evaluate(
     x_test: Any,
     y_test: Any,
     *,
-    protocol: str | EvaluationSettings = "quick",
+    protocol: ProtocolName | EvaluationSettings = "quick",
     repeats: int | None = None,
     steps: int | None = None,
     seed: int = 0,
-    network: str | Network | None = None,
+    network: NetworkName | Network | None = None,
     width: int | None = None,
     backend: str | Backend = "auto",
     device: str | None = None,
-    dtype: str | None = None,
+    dtype: FactorDtype | None = None,
     preprocessed: bool = False,
     progress: Progress = None,
 ) -> Evaluation:

@@ -21,6 +21,7 @@ from slimdc.settings import EvaluationSettings
 from slimdc.training.network_training import NetworkTraining
 from slimdc.training.progress import Progress, reporting
 from slimdc.training.strategies import Pair
+from slimdc.typing import FactorDtype, NetworkName, ProtocolName
 
 __all__ = ["TrainedNetwork", "steps_for", "train_network"]
 
@@ -31,14 +32,14 @@ def train_network(
     data: Openable,
     *,
     parameters: Mapping[str, Any] | None = None,
-    protocol: str | EvaluationSettings = "quick",
+    protocol: ProtocolName | EvaluationSettings = "quick",
     steps: int | None = None,
     seed: int = 0,
-    network: str | Network | None = None,
+    network: NetworkName | Network | None = None,
     width: int | None = None,
     backend: str | Backend = "auto",
     device: str | None = None,
-    dtype: str | None = None,
+    dtype: FactorDtype | None = None,
     progress: Progress = None,
 ) -> TrainedNetwork:
     """Train a network on a set, from fresh or from given parameters.

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, TypeAlias, get_args
 
 from array_api_compat import array_namespace, device
 
@@ -26,6 +26,7 @@ from slimdc._array import widest_float
 from slimdc._checks import non_negative, one_of, truth, whole_number
 from slimdc._operands import matching, scalar, shared_namespace
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
+from slimdc.typing import Form
 
 __all__ = [
     "Form",
@@ -43,7 +44,6 @@ __all__ = [
 ]
 
 Array: TypeAlias = Any
-Form: TypeAlias = Literal["printed", "relative"]
 
 _FORMS: tuple[Form, ...] = get_args(Form)
 _PARTS = ("first", "infinity", "skew", "ortho")

@@ -24,6 +24,7 @@ from slimdc.protocols import label_rows, steps_of
 from slimdc.settings import EvaluationSettings
 from slimdc.training.progress import Progress, reporting
 from slimdc.training.strategies import Pair
+from slimdc.typing import FactorDtype, NetworkName, ProtocolName
 
 __all__ = ["ReferenceEvaluations", "references"]
 
@@ -70,16 +71,16 @@ def references(
     y_test: Any,
     *,
     k: int | None = None,
-    protocol: str | EvaluationSettings = "quick",
+    protocol: ProtocolName | EvaluationSettings = "quick",
     repeats: int | None = None,
     steps: int | None = None,
     full_steps: int | None = None,
     seed: int = 0,
-    network: str | Network | None = None,
+    network: NetworkName | Network | None = None,
     width: int | None = None,
     backend: str | Backend = "auto",
     device: str | None = None,
-    dtype: str | None = None,
+    dtype: FactorDtype | None = None,
     preprocessed: bool = False,
     progress: Progress = None,
 ) -> ReferenceEvaluations:

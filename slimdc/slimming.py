@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from slimdc._checks import one_of, whole_number
 from slimdc._inputs import Openable, open_set
 from slimdc.backend import Backend, Compute, resolve
 from slimdc.budgets.budget import Budget
-from slimdc.budgets.choice import Start
 from slimdc.budgets.within import choose, coded, fits, rounding_plan, worthwhile
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.methods.method import Task
@@ -28,6 +26,7 @@ from slimdc.training.algorithm import run
 from slimdc.training.identity import identity
 from slimdc.training.monitor import Monitor, Terms
 from slimdc.training.progress import Progress
+from slimdc.typing import FactorDtype, KeptSamples, NetworkName, PresetName, SlimMethod, Start
 
 __all__ = ["matched", "slim"]
 
@@ -40,16 +39,16 @@ def slim(
     nbytes: int | None = None,
     keep: float | None = None,
     start: Start = "auto",
-    method: str = "parameter-matching",
+    method: SlimMethod | str = "parameter-matching",
     backend: str | Backend = "auto",
     device: str | None = None,
-    dtype: str | None = None,
+    dtype: FactorDtype | None = None,
     steps: int | None = None,
     seed: int = 0,
-    network: str | Network = "auto",
+    network: NetworkName | Network = "auto",
     width: int | None = None,
-    preset: str | Settings = "default",
-    samples: Literal["keep", "match"] = "keep",
+    preset: PresetName | Settings = "default",
+    samples: KeptSamples = "keep",
     progress: Progress = None,
     history: list[Terms] | None = None,
     checkpoint: str | Path | None = None,

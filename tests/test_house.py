@@ -126,6 +126,11 @@ PUBLIC = {
     "slimdc.training.schedules": """
         Cosine Drops RateSchedule
     """,
+    "slimdc.typing": """
+        Array ArrayT CondenseMethod FactorDtype FloatDtype Form FormatName KeptSamples Layout
+        MatrixNorm NetworkName NetworkNorm PresetName ProtocolName RowOrder SlimMethod SpaceName
+        Start
+    """,
     "slimdc.training.strategies": """
         Constants Member NetworkSource Objective Pair Parameterization View
     """,

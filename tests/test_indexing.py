@@ -77,7 +77,7 @@ def test_a_write_to_a_sample_reaches_no_other() -> None:
 def test_what_would_be_read_two_ways_is_refused() -> None:
     data = SlimmableDataset.from_arrays(np.eye(4), [0, 1, 0, 1])
     with pytest.raises(TypeError):
-        reversed(data)  # type: ignore[call-overload]
+        reversed(data)
     with pytest.raises(TypeError):
         _ = 1 in data  # type: ignore[operator]
     for read in (np.asarray, np.mean):

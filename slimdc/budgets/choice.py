@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from slimdc._array import like
 from slimdc._checks import shown
@@ -16,6 +16,7 @@ from slimdc.errors import InvalidValueError, SlimdcWarning
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.quantization import Codes, Rounder
 from slimdc.storage.content import header_bytes
+from slimdc.typing import Start
 
 __all__ = [
     "Candidate",
@@ -26,8 +27,6 @@ __all__ = [
     "choose_within",
     "share",
 ]
-
-Start: TypeAlias = Literal["auto", "components", "rows"]
 
 _TRIED = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80, 112, 160)
 # A step is sought between the one of a byte for each number, and this multiple of it.

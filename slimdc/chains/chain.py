@@ -27,6 +27,7 @@ from slimdc.methods.registry import condensing, slimming
 from slimdc.parameterization import SlimmableDataset
 from slimdc.slimming import slim as slimmed
 from slimdc.storage import load, save
+from slimdc.typing import CondenseMethod
 
 __all__ = ["chain"]
 
@@ -39,7 +40,7 @@ def chain(
     x_test: Any,
     y_test: Any,
     results: str | Path,
-    method: str = "parameter-matching",
+    method: CondenseMethod | str = "parameter-matching",
     slim_by: Sequence[str] | None = None,
     start: Openable | None = None,
     seed: int = 0,

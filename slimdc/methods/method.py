@@ -24,6 +24,7 @@ from slimdc.parameterization import Preprocessing, SlimmableDataset
 from slimdc.parameterization.description import Factors
 from slimdc.parameterization.reconstruction import rows
 from slimdc.training.plan import Plan
+from slimdc.typing import FloatDtype, Layout
 
 __all__ = ["Material", "Method", "Task", "Way", "in_library", "members_to_choose", "random_rows"]
 
@@ -53,9 +54,9 @@ class Material:
     x: Host
     y: Host
     classes: Host
-    layout: str
+    layout: Layout
     preprocessing: Preprocessing
-    dtype: str
+    dtype: FloatDtype
 
     @classmethod
     def of(cls, data: SlimmableDataset) -> Material:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal, TypeAlias, get_args
+from typing import TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from array_api_compat import array_namespace
 
 from slimdc.backend import Array, Tensors
 from slimdc.errors import InvalidValueError
+from slimdc.typing import NetworkNorm
 
 __all__ = [
     "EPSILON",
@@ -42,7 +43,7 @@ Moments: TypeAlias = tuple[Array, Array]
 # A function (channels, a normalisation's name) -> normalised channels.
 Normalise: TypeAlias = Callable[[Array, str], Array]
 
-Norm: TypeAlias = Literal["none", "instance", "batch"]
+Norm: TypeAlias = NetworkNorm
 NORMS: tuple[Norm, ...] = get_args(Norm)
 
 # Added to variances; and the fraction of the running statistics that a step keeps.

@@ -17,7 +17,7 @@ from slimdc.parameterization.preprocessing import Preprocessing
 from slimdc.parameterization.quantization import Codes
 from slimdc.parameterization.slimmable import Slimmable
 from slimdc.parameterization.validation import check_factors, checked_shapes
-from slimdc.typing import FactorDtype
+from slimdc.typing import Array, FactorDtype, FloatDtype, Layout
 
 __all__ = ["SlimmableDataset"]
 
@@ -65,18 +65,18 @@ class SlimmableDataset(Slimmable):
     @classmethod
     def from_factors(
         cls,
-        u: Any,
-        s: Any,
-        vx: Any,
-        vy: Any,
+        u: Array,
+        s: Array,
+        vx: Array,
+        vy: Array,
         *,
         shape: Sequence[int] | None = None,
-        layout: str | None = None,
+        layout: Layout | None = None,
         preprocessing: Preprocessing | None = None,
         labels: Sequence[int] | None = None,
         samples: Sequence[int] | None = None,
         components: Sequence[int] | None = None,
-        dtype: str | None = None,
+        dtype: FloatDtype | None = None,
     ) -> Self:
         """Build a set from the factors of Eq. 8, copied and kept to the bit.
 
@@ -134,7 +134,7 @@ class SlimmableDataset(Slimmable):
         *,
         classes: int | None = None,
         members: Any = None,
-        layout: str | None = None,
+        layout: Layout | None = None,
         preprocessing: Preprocessing | None = None,
     ) -> Self:
         """Take in any set of samples and labels, by per-class SVD of [X, αY] side by side (Eq. 8).
@@ -242,7 +242,7 @@ class SlimmableDataset(Slimmable):
         namespace(reference, argument="like")
         return cls._of(coded(codes, description, label_entries, reference, dtype))
 
-    def with_factors(self, u: Any, s: Any, vx: Any, vy: Any) -> Self:
+    def with_factors(self, u: Array, s: Array, vx: Array, vy: Array) -> Self:
         """Build a set of other factors, with everything else as here.
 
         Parameters

@@ -17,6 +17,7 @@ from slimdc.parameterization.labels import label_rows
 from slimdc.parameterization.layout import check_layout, sample_shape
 from slimdc.parameterization.preprocessing import FLOATS, Preprocessing, checked
 from slimdc.parameterization.preprocessing.samples import widest
+from slimdc.typing import FloatDtype, Layout
 
 __all__ = ["decompose"]
 
@@ -36,7 +37,7 @@ def decompose(
     y: Any,
     classes: int | None = None,
     members: Any = None,
-    layout: str | None = None,
+    layout: Layout | None = None,
     preprocessing: Preprocessing | None = None,
     dtype: str | None = None,
 ) -> tuple[Factors, Description]:
@@ -82,7 +83,7 @@ def decompose(
     given, y_array = as_array(x, "x"), as_array(y, "y")
     if hasattr(y, "dtype"):  # plain lists go with any framework
         namespace(given, y_array, argument="x, y")
-    flat, shape, layout, preprocessing = _samples(given, layout, preprocessing)
+    flat, shape, where, preprocessing = _samples(given, layout, preprocessing)
     rows, members = label_rows(y_array, flat.shape[0], classes, members)
     given_dtype = _dtype_of_pair(dtype_name(given), dtype_name(y_array))
     # Stable, so that rows stay in the order in which they came within a class.
@@ -90,7 +91,7 @@ def decompose(
     labels, samples = np.unique(members, return_counts=True)
     known = Description(
         shape=shape,
-        layout=layout,
+        layout=where,
         preprocessing=preprocessing,
         dtype=given_dtype,
         labels=tuple(labels.tolist()),
@@ -104,8 +105,8 @@ def decompose(
 
 
 def _samples(
-    x: Any, layout: str | None, preprocessing: Preprocessing | None
-) -> tuple[HostArray, tuple[int, ...], str, Preprocessing]:
+    x: Any, layout: Layout | None, preprocessing: Preprocessing | None
+) -> tuple[HostArray, tuple[int, ...], Layout, Preprocessing]:
     """Bring samples to flat rows on the host, and complete what is known about them."""
     name = dtype_name(x)
     if "int" not in name and name not in FLOATS:
@@ -130,9 +131,9 @@ def _samples(
     return flat, shape, layout, preprocessing
 
 
-def _dtype_of_pair(x: str, y: str) -> str:
+def _dtype_of_pair(x: str, y: str) -> FloatDtype:
     samples = x if x in FLOATS else "float32"
-    return widest(samples, y) if y in FLOATS else samples
+    return widest(samples, y if y in FLOATS else samples)
 
 
 def _factors(

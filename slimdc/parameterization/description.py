@@ -14,6 +14,7 @@ from slimdc._checks import one_of, shown, whole_numbers
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization.layout import check_layout, sample_shape
 from slimdc.parameterization.preprocessing import FLOATS, Preprocessing, checked
+from slimdc.typing import FloatDtype, Layout
 
 __all__ = ["NAMES", "Description", "Factors", "described"]
 
@@ -81,9 +82,9 @@ class Description:
     """
 
     shape: tuple[int, ...]
-    layout: str
+    layout: Layout
     preprocessing: Preprocessing
-    dtype: str
+    dtype: FloatDtype
     labels: tuple[int, ...]
     samples: tuple[int, ...]
     components: tuple[int, ...]

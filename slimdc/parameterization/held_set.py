@@ -12,7 +12,7 @@ from slimdc.parameterization.description import Description, Factors
 from slimdc.parameterization.held import Held, held
 from slimdc.parameterization.preprocessing import Preprocessing
 from slimdc.parameterization.quantization import Codes
-from slimdc.typing import FactorDtype
+from slimdc.typing import FactorDtype, FloatDtype, Layout
 
 __all__ = ["HeldSet"]
 
@@ -131,7 +131,7 @@ class HeldSet:
         return self.description.shape
 
     @property
-    def layout(self) -> str:
+    def layout(self) -> Layout:
         """Where the channels are: "flat", "channels_last" or "channels_first"."""
         return self.description.layout
 
@@ -141,7 +141,7 @@ class HeldSet:
         return self.description.preprocessing
 
     @property
-    def dtype(self) -> str:
+    def dtype(self) -> FloatDtype:
         """Name of the dtype that `arrays` gives back."""
         return self.description.dtype
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast, get_args
 
 from slimdc._checks import one_of, shown, whole_numbers
 from slimdc.errors import InvalidValueError
+from slimdc.typing import Layout
 
 __all__ = ["LAYOUTS", "channels", "check_layout", "sample_shape"]
 
-LAYOUTS = ("flat", "channels_last", "channels_first")
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 
-def check_layout(layout: object) -> str:
+def check_layout(layout: object) -> Layout:
     """Refuse an unknown layout.
 
     Parameters
@@ -38,12 +40,12 @@ def check_layout(layout: object) -> str:
     'flat'
     """
     one_of("layout", layout, LAYOUTS)
-    return str(layout)
+    return cast(Layout, layout)
 
 
 def sample_shape(
-    shape: Sequence[int], layout: str | None, argument: str = "shape"
-) -> tuple[tuple[int, ...], str]:
+    shape: Sequence[int], layout: Layout | None, argument: str = "shape"
+) -> tuple[tuple[int, ...], Layout]:
     """Complete the shape of one sample and say where its channels are.
 
     Parameters
@@ -87,7 +89,7 @@ def sample_shape(
         )
     if layout is None:
         first = len(axes) == 3 and axes[0] in (1, 3) and axes[2] not in (1, 3)
-        images = "channels_first" if first else "channels_last"
+        images: Layout = "channels_first" if first else "channels_last"
         layout = "flat" if len(axes) == 1 else images
     if (check_layout(layout) == "flat") != (len(axes) == 1):
         raise InvalidValueError(
@@ -98,7 +100,7 @@ def sample_shape(
     return axes, layout
 
 
-def channels(shape: tuple[int, ...], layout: str) -> int:
+def channels(shape: tuple[int, ...], layout: Layout) -> int:
     """Count the channels of a sample.
 
     Parameters

@@ -16,7 +16,7 @@ from slimdc.parameterization.held_set import HeldSet
 from slimdc.parameterization.indexing import row_of
 from slimdc.parameterization.reconstruction import rows
 from slimdc.parameterization.tensors import tensor_dataset
-from slimdc.typing import RowOrder
+from slimdc.typing import FactorDtype, RowOrder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -121,7 +121,7 @@ class ReadableSet(HeldSet):
             self._rows: tuple[Any, Any] = self.arrays()
             return self._rows
 
-    def host_factors(self, dtype: str | None = None) -> Factors:
+    def host_factors(self, dtype: FactorDtype | None = None) -> Factors:
         """Copy the factors to the host.
 
         Parameters

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from slimdc._array import HostArray, to_numpy
 from slimdc.backend import one_blas_thread
 from slimdc.parameterization.description import Description, Factors
+from slimdc.typing import ArrayT
 
 __all__ = ["reconstruct", "rows"]
 
 
-def reconstruct(u: Any, s: Any, vx: Any, vy: Any) -> tuple[Any, Any]:
+def reconstruct(u: ArrayT, s: ArrayT, vx: ArrayT, vy: ArrayT) -> tuple[ArrayT, ArrayT]:
     """Compute samples and labels of a set from its factors (Eq. 8).
 
     A pure function of products and broadcasts, for any array namespace, traced or not.

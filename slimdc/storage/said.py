@@ -11,6 +11,7 @@ from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization import Description, Preprocessing, SlimmableDataset
 from slimdc.parameterization.quantization import Codes
 from slimdc.storage.json_text import compact, plain_json
+from slimdc.typing import FloatDtype, Layout
 
 __all__ = ["Said"]
 
@@ -43,9 +44,9 @@ class Said:
     """
 
     shape: tuple[int, ...]
-    layout: str
+    layout: Layout
     preprocessing: Preprocessing
-    dtype: str
+    dtype: FloatDtype
     labels: tuple[int, ...]
     entries: int
     samples: tuple[int, ...] | None

@@ -25,6 +25,7 @@ from slimdc.parameterization.preprocessing.matrix import Matrix, read_matrix, wr
 from slimdc.parameterization.preprocessing.samples import FLOATS, digest, opened, parts, pixels
 from slimdc.parameterization.preprocessing.standardisation import Standardisation
 from slimdc.parameterization.preprocessing.whitening import RECIPES, Whitening, blocks_of
+from slimdc.typing import ArrayT, Layout
 
 __all__ = ["Preprocessing", "Step"]
 
@@ -88,7 +89,7 @@ class Preprocessing:
 
     @classmethod
     @np.errstate(all="ignore")  # what overflows is refused as not finite
-    def standardise(cls, x: Any, layout: str | None = None) -> Self:
+    def standardise(cls, x: Any, layout: Layout | None = None) -> Self:
         """Standardise by the mean and the deviation of each channel of training samples.
 
         Parameters
@@ -115,8 +116,8 @@ class Preprocessing:
         >>> Preprocessing.standardise(np.asarray([[0.0, 1.0], [1.0, 0.0]]))
         Preprocessing(mean=(0.5,), std=(0.5,))
         """
-        host, _, layout = opened(x, layout)
-        first = Standardisation.fitted(np.asarray(pixels(host, "x")), layout)
+        host, _, known = opened(x, layout)
+        first = Standardisation.fitted(np.asarray(pixels(host, "x")), known)
         return cls(first.mean, first.std)
 
     @classmethod
@@ -155,7 +156,7 @@ class Preprocessing:
     def zca(
         cls,
         x: Any,
-        layout: str | None = None,
+        layout: Layout | None = None,
         *,
         recipe: str = "frepo",
         regularisation: float = 0.1,
@@ -212,18 +213,18 @@ class Preprocessing:
         """
         one_of("recipe", recipe, tuple(RECIPES))
         known = RECIPES[recipe]
-        host, shape, layout = opened(x, layout)
+        host, shape, where = opened(x, layout)
         if base is None:
-            start = cls.standardise(host, layout) if known.standardised else cls()
+            start = cls.standardise(host, where) if known.standardised else cls()
             base = replace(start, then=(ImageNorm(),)) if known.image_norm else start
         if not isinstance(base, Preprocessing):
             raise InvalidTypeError("base", type(base).__name__, "a Preprocessing")
         if base.whitening is not None:
             raise InvalidValueError("base", "one that whitens", "one that does not")
         whitening = Whitening.fitted(
-            lambda: blocks_of(base.apply(part, layout) for part in parts(host)),
+            lambda: blocks_of(base.apply(part, where) for part in parts(host)),
             shape,
-            layout,
+            where,
             digest(host),
             regularisation=positive("regularisation", regularisation),
             relative=known.relative,
@@ -258,7 +259,7 @@ class Preprocessing:
         return f"zca-{self._whitening().identity()[:16]}.safetensors"
 
     @np.errstate(all="ignore")  # what overflows is infinite, whatever the caller has set
-    def apply(self, x_raw: Any, layout: str) -> Any:
+    def apply(self, x_raw: ArrayT, layout: Layout) -> ArrayT:
         """Bring raw samples into the space that the set lives in.
 
         Parameters
@@ -290,13 +291,13 @@ class Preprocessing:
         """
         check_layout(layout)
         self._check_layout_of_whitening(layout)
-        x = pixels(x_raw, "x_raw")
+        x: ArrayT = pixels(x_raw, "x_raw")
         for step in self.steps:
             x = step.apply(x, layout, "x_raw")
         return x
 
     @np.errstate(all="ignore")
-    def invert(self, x: Any, layout: str) -> Any:
+    def invert(self, x: ArrayT, layout: Layout) -> ArrayT:
         """Bring samples back to pixels in units of [0, 1]; nothing is clipped.
 
         Parameters
@@ -514,7 +515,7 @@ class Preprocessing:
         then = (whitening if isinstance(step, Whitening) else step for step in self.then)
         return replace(self, then=tuple(then))
 
-    def _check_layout_of_whitening(self, layout: str) -> None:
+    def _check_layout_of_whitening(self, layout: Layout) -> None:
         """Refuse another order of values than that of the matrix, which no size would tell."""
         if self.whitening is not None and self.whitening.layout != layout:
             raise InvalidValueError(

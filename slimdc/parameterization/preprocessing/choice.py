@@ -10,11 +10,12 @@ from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization.layout import channels
 from slimdc.parameterization.preprocessing.chain import Preprocessing
 from slimdc.parameterization.preprocessing.samples import parts
+from slimdc.typing import Layout
 
 __all__ = ["checked", "chosen", "in_space"]
 
 
-def in_space(x: HostArray, layout: str, preprocessing: Preprocessing) -> HostArray:
+def in_space(x: HostArray, layout: Layout, preprocessing: Preprocessing) -> HostArray:
     """Bring samples on the host into a space a part at a time, as float32 or float64.
 
     Examples
@@ -34,7 +35,7 @@ def in_space(x: HostArray, layout: str, preprocessing: Preprocessing) -> HostArr
     return np.empty(x.shape, np.float32) if whole is None else whole
 
 
-def checked(preprocessing: object, shape: tuple[int, ...], layout: str) -> Preprocessing:
+def checked(preprocessing: object, shape: tuple[int, ...], layout: Layout) -> Preprocessing:
     """Refuse what is no preprocessing of such samples; None is the identity.
 
     Parameters
@@ -84,7 +85,9 @@ def checked(preprocessing: object, shape: tuple[int, ...], layout: str) -> Prepr
     return preprocessing
 
 
-def chosen(preprocessing: object, raw: HostArray, layout: str, preprocessed: bool) -> Preprocessing:
+def chosen(
+    preprocessing: object, raw: HostArray, layout: Layout, preprocessed: bool
+) -> Preprocessing:
     """Take a preprocessing, or fit the one that a name or None stands for to real samples.
 
     Examples

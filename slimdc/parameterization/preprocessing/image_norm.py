@@ -9,6 +9,7 @@ from typing import Any
 from slimdc._array import namespace
 from slimdc._checks import shown
 from slimdc.errors import InvalidValueError
+from slimdc.typing import Layout
 
 __all__ = ["ImageNorm"]
 
@@ -31,7 +32,7 @@ class ImageNorm:
     [[-0.5, 0.5, -0.5, 0.5], [0.0, 0.0, 0.0, 0.0]]
     """
 
-    def apply(self, x: Any, _layout: str, argument: str = "x") -> Any:
+    def apply(self, x: Any, _layout: Layout, argument: str = "x") -> Any:
         """Normalise floating-point samples (n, ...)."""
         xp = namespace(x, argument=argument)
         if x.ndim < 2:
@@ -44,7 +45,7 @@ class ImageNorm:
         seen = norm > rounding * xp.max(xp.abs(x), axis=axes, keepdims=True)
         return xp.where(seen, centred / xp.where(seen, norm, xp.ones_like(norm)), 0.0 * centred)
 
-    def invert(self, x: Any, _layout: str) -> Any:
+    def invert(self, x: Any, _layout: Layout) -> Any:
         """Bring samples to a deviation of 1 where their norm is 1: an approximation."""
         return x * math.sqrt(math.prod(x.shape[1:]))
 

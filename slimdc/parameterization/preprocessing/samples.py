@@ -5,24 +5,25 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 
 from slimdc._array import HostArray, as_array, dtype_name, named_dtype, namespace, to_numpy
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization.layout import check_layout, sample_shape
+from slimdc.typing import FloatDtype, Layout
 
 __all__ = ["FLOATS", "digest", "flat", "opened", "parts", "pixels", "widest"]
 
 # The dtypes that samples may have, the wider ones last.
-FLOATS = ("float16", "bfloat16", "float32", "float64")
+FLOATS: tuple[str, ...] = get_args(FloatDtype)
 
 # Samples that are brought into a space at once, which bounds the memory that it takes.
 _PART = 1024
 
 
-def widest(*dtypes: str) -> str:
+def widest(*dtypes: str) -> FloatDtype:
     """Name the narrowest of the dtypes that samples may have that holds the values of all given.
 
     Examples
@@ -32,7 +33,7 @@ def widest(*dtypes: str) -> str:
     """
     if {"float16", "bfloat16"} <= set(dtypes):  # neither holds the values of the other
         dtypes = (*dtypes, "float32")
-    return max(dtypes, key=FLOATS.index)
+    return cast(FloatDtype, max(dtypes, key=FLOATS.index))
 
 
 def pixels(x: Any, argument: str) -> Any:
@@ -69,7 +70,7 @@ def flat(x: Any, shape: tuple[int, ...], argument: str) -> Any:
     return namespace(x, argument=argument).reshape(x, (-1, math.prod(shape)))
 
 
-def opened(x: Any, layout: str | None) -> tuple[HostArray, tuple[int, ...], str]:
+def opened(x: Any, layout: Layout | None) -> tuple[HostArray, tuple[int, ...], Layout]:
     """Read samples to the host, and complete their shape and layout.
 
     Examples

@@ -10,6 +10,7 @@ import numpy as np
 from slimdc._array import HostArray, as_array, namespace, to_numpy
 from slimdc._checks import one_of, shown
 from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.typing import Layout
 
 __all__ = ["STATISTICS", "Standardisation"]
 
@@ -76,7 +77,7 @@ class Standardisation:
             )
 
     @classmethod
-    def fitted(cls, x: HostArray, layout: str) -> Standardisation:
+    def fitted(cls, x: HostArray, layout: Layout) -> Standardisation:
         """Take the mean and the deviation of each channel; a constant channel keeps its scale.
 
         Examples
@@ -102,17 +103,17 @@ class Standardisation:
         one_of("name", name, tuple(STATISTICS))
         return cls(*STATISTICS[name])
 
-    def apply(self, x: Any, layout: str, argument: str = "x") -> Any:
+    def apply(self, x: Any, layout: Layout, argument: str = "x") -> Any:
         """Standardise floating-point samples (n, ...)."""
         mean, std = self._operands(x, layout, argument)
         return (x - mean) / std
 
-    def invert(self, x: Any, layout: str) -> Any:
+    def invert(self, x: Any, layout: Layout) -> Any:
         """Undo `apply`."""
         mean, std = self._operands(x, layout, "x")
         return x * std + mean
 
-    def _operands(self, x: Any, layout: str, argument: str) -> tuple[Any, Any]:
+    def _operands(self, x: Any, layout: Layout, argument: str) -> tuple[Any, Any]:
         if len(self.mean) == 1:
             return self.mean[0], self.std[0]
         axis = 1 if layout == "channels_first" else x.ndim - 1

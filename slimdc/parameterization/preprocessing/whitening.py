@@ -18,6 +18,7 @@ from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization.layout import sample_shape
 from slimdc.parameterization.preprocessing.matrix import Fingerprint, Matrix, fitted_matrix
 from slimdc.parameterization.preprocessing.samples import flat
+from slimdc.typing import Layout
 
 __all__ = ["RECIPES", "Recipe", "Whitening", "blocks_of"]
 
@@ -76,7 +77,7 @@ class Whitening:
     """
 
     shape: tuple[int, ...]
-    layout: str
+    layout: Layout
     regularisation: float
     relative: bool
     centred: bool
@@ -100,7 +101,7 @@ class Whitening:
 
     @classmethod
     def fitted(
-        cls, blocks: Any, shape: tuple[int, ...], layout: str, data: str, **recipe: Any
+        cls, blocks: Any, shape: tuple[int, ...], layout: Layout, data: str, **recipe: Any
     ) -> Whitening:
         """Fit to samples that are given as rows, a block at a time; see `fitted_matrix`."""
         matrix = fitted_matrix(blocks, **recipe)
@@ -149,14 +150,14 @@ class Whitening:
             )
         return self.matrix
 
-    def apply(self, x: Any, _layout: str, argument: str = "x") -> Any:
+    def apply(self, x: Any, _layout: Layout, argument: str = "x") -> Any:
         """Whiten floating-point samples (n, ...)."""
         matrix = self.held()
         rows, dtype = self._rows(x, argument)
         mean, w = (_beside(a, rows, dtype) for a in (matrix.mean, matrix.w))
         return self._back((rows - mean) @ w, x)
 
-    def invert(self, x: Any, _layout: str) -> Any:
+    def invert(self, x: Any, _layout: Layout) -> Any:
         """Undo `apply`."""
         matrix = self.held()
         rows, dtype = self._rows(x, "x")

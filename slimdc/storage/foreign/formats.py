@@ -10,6 +10,7 @@ from typing import Any
 from slimdc.parameterization import SlimmableDataset
 from slimdc.storage.foreign import npz_sets, parquet_set, picture_sets, torch_sets
 from slimdc.storage.foreign.published import Asked, Published
+from slimdc.typing import Layout
 
 __all__ = ["FORMATS", "NAMES", "OWN_NAME", "Format"]
 
@@ -52,7 +53,7 @@ class Format:
     fits: Callable[[Any], bool]
     take: Callable[[Any, Asked], Published]
     write: Callable[[SlimmableDataset, Path], None]
-    layout: str = "channels_first"
+    layout: Layout = "channels_first"
     pixels: bool = False
     packed: bool = False
     several: bool = False

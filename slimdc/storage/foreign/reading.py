@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from slimdc._checks import MOST, one_of, shown, whole_number
 from slimdc.errors import FileError, InvalidTypeError, InvalidValueError
 from slimdc.parameterization import SlimmableDataset
+from slimdc.parameterization.layout import check_layout
 from slimdc.parameterization.preprocessing import Preprocessing
 from slimdc.parameterization.preprocessing.standardisation import STATISTICS
 from slimdc.storage.foreign import containers
 from slimdc.storage.foreign.formats import FORMATS, NAMES, OWN_NAME, Format
 from slimdc.storage.foreign.published import Asked
 from slimdc.storage.slimmable_file import load
+from slimdc.typing import FormatName
 
 __all__ = ["read", "recognised"]
 
@@ -26,7 +28,7 @@ _NAMES_OF_SPACES = ("none", *STATISTICS)
 def read(
     path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
-    format: str = "auto",  # noqa: A002 - the word that users know
+    format: FormatName | Literal["auto"] = "auto",  # noqa: A002 - the word that users know
     preprocessing: Preprocessing | str = "auto",
     experiment: int | None = None,
     factor: int = 1,
@@ -97,19 +99,19 @@ def read(
     known = FORMATS[name]
     space = _space(preprocessing, name, known)
     taken = known.take(content, Asked(str(paths[0]), experiment, factor))
-    x = taken.x
+    x, layout = taken.x, check_layout(taken.layout)
     if known.pixels and x.dtype != np.uint8:  # those are brought there by `from_arrays`
-        x = np.asarray(space.apply(x, taken.layout))
+        x = np.asarray(space.apply(x, layout))
     return SlimmableDataset.from_arrays(
         x,
         taken.y,
         classes=taken.classes if classes is None else classes,
-        layout=taken.layout,
+        layout=layout,
         preprocessing=space,
     )
 
 
-def recognised(path: str | os.PathLike[str], format: str = "auto") -> str:  # noqa: A002
+def recognised(path: str | os.PathLike[str], format: FormatName | Literal["auto"] = "auto") -> str:  # noqa: A002
     """Tell the format of a set; see `read`.
 
     Parameters

@@ -13,6 +13,7 @@ from slimdc.errors import FileError, InvalidTypeError, SlimdcError
 from slimdc.parameterization import SlimmableDataset
 from slimdc.storage.foreign.formats import FORMATS, NAMES, OWN_NAME
 from slimdc.storage.slimmable_file import save
+from slimdc.typing import FormatName
 
 __all__ = ["write"]
 
@@ -21,7 +22,7 @@ def write(
     data: SlimmableDataset,
     path: str | os.PathLike[str],
     *,
-    format: str,  # noqa: A002 - the word that users know
+    format: FormatName,  # noqa: A002 - the word that users know
     labels: Literal["rows", "classes"] = "rows",
 ) -> None:
     """Write a set as others publish theirs, so that their code reads it.
