@@ -16,6 +16,7 @@ from slimdc.errors import InvalidValueError
 from slimdc.evaluation import Evaluation, Judge, read_test
 from slimdc.learning import chosen_settings, generators_of
 from slimdc.networks import Network
+from slimdc.notebook.reports import references_as_html
 from slimdc.parameterization import Preprocessing, SlimmableDataset
 from slimdc.parameterization.factors import network_input
 from slimdc.parameterization.labels import centred_one_hot
@@ -61,6 +62,9 @@ class ReferenceEvaluations:
             f"random real samples: {self.real}\nrandom rows: {self.rows}\n"
             f"all real data: {self.full}"
         )
+
+    def _repr_html_(self) -> str:
+        return references_as_html(self)
 
 
 def references(

@@ -11,7 +11,8 @@ __all__ = ["card", "facts", "shown_or_text", "table"]
 # theirs, lines are a grey that is seen on either.
 _STYLE = """
 .slimdc{font:13px/1.45 system-ui,sans-serif;border:1px solid rgba(128,128,128,.4);
-border-radius:6px;padding:10px 14px;display:inline-block;max-width:760px;box-sizing:border-box}
+border-radius:6px;padding:10px 14px;display:inline-block;max-width:min(760px,100%);
+overflow-x:auto;box-sizing:border-box}
 .slimdc .slimdc-head{font-size:14px;margin-bottom:2px}
 .slimdc .slimdc-soft{opacity:.72}
 .slimdc .slimdc-row{display:flex;flex-wrap:wrap;gap:8px 28px;align-items:flex-start;margin-top:10px}

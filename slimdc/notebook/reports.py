@@ -12,8 +12,9 @@ from slimdc.notebook.page import card, facts, shown_or_text, table
 if TYPE_CHECKING:
     from slimdc.certificate.report import Bound, Certificate, Distance
     from slimdc.evaluation import Evaluation
+    from slimdc.referencing import ReferenceEvaluations
 
-__all__ = ["certificate_as_html", "evaluation_as_html"]
+__all__ = ["certificate_as_html", "evaluation_as_html", "references_as_html"]
 
 _NOTHING = "–"
 
@@ -59,6 +60,42 @@ def evaluation_as_html(result: Evaluation) -> str:
     True
     """
     return shown_or_text(lambda: _evaluation(result), lambda: repr(result))
+
+
+def references_as_html(result: ReferenceEvaluations) -> str:
+    """Show what the accuracy of a set is held against.
+
+    Parameters
+    ----------
+    result : ReferenceEvaluations
+        What `slimdc.references` gave.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import slimdc
+    >>> one = slimdc.Evaluation((70.0, 72.0), 500)
+    >>> references_as_html(slimdc.ReferenceEvaluations(one, one, one)).count("71.00 ± 1.41 %")
+    3
+    """
+    return shown_or_text(lambda: _references(result), lambda: str(result))
+
+
+def _references(result: ReferenceEvaluations) -> str:
+    named = {
+        "as many real samples": result.real,
+        "as many rows of the set": result.rows,
+        "all real data": result.full,
+    }
+    rows = [
+        [name, f"{one.mean:.2f} ± {one.std:.2f} %", f"{len(one.accuracies):,}", f"{one.steps:,}"]
+        for name, one in named.items()
+    ]
+    names = ["trained on", "accuracy", "networks", "steps each"]
+    return card("<b>References</b>", table(names, rows))
 
 
 def _certificate(report: Certificate) -> str:
