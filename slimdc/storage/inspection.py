@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from slimdc.storage.json_text import plain_json
 from slimdc.storage.older_files import parse_older
 from slimdc.storage.prefix import Start, Wanted, damaged, read_prefix, read_start
 from slimdc.storage.sources import LocalSource, MemorySource, Source, is_url, opened
+from slimdc.typing import FormatName
 
 __all__ = ["inspect"]
 
@@ -35,7 +36,7 @@ def inspect(
     file: str | os.PathLike[str] | bytes | bytearray | memoryview,
     *,
     depth: Depth | None = None,
-    format: str = "auto",  # noqa: A002 - the word that users know
+    format: FormatName | Literal["auto"] = "auto",  # noqa: A002 - the word that users know
     experiment: int | None = None,
     factor: int = 1,
     classes: int | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -111,7 +111,10 @@ def read(
     )
 
 
-def recognised(path: str | os.PathLike[str], format: FormatName | Literal["auto"] = "auto") -> str:  # noqa: A002
+def recognised(
+    path: str | os.PathLike[str],
+    format: FormatName | Literal["auto"] = "auto",  # noqa: A002 - the word that users know
+) -> FormatName:
     """Tell the format of a set; see `read`.
 
     Parameters
@@ -139,7 +142,7 @@ def recognised(path: str | os.PathLike[str], format: FormatName | Literal["auto"
     """
     one_of("format", format, ("auto", *NAMES))
     paths = containers.paths_of(path)
-    return _recognised(*_opened(paths), format, str(paths[0]))
+    return cast(FormatName, _recognised(*_opened(paths), format, str(paths[0])))
 
 
 def _check(format_: object, experiment: object, factor: object) -> None:
