@@ -17,17 +17,17 @@ from slimdc.notebook.thumbnails import Thumbnails, thumbnails
 from slimdc.parameterization.preprocessing import ImageNorm, Standardisation, Whitening
 
 if TYPE_CHECKING:
-    from slimdc.parameterization.held_set import HeldSet
+    from slimdc.parameterization import SlimmableDataset
 
 __all__ = ["page_of", "set_as_html"]
 
 
-def set_as_html(data: HeldSet) -> str:
+def set_as_html(data: SlimmableDataset) -> str:
     """Show a set as HTML that needs nothing beside itself, or as text where that fails.
 
     Parameters
     ----------
-    data : HeldSet
+    data : SlimmableDataset
         Any set.
 
     Returns
@@ -44,7 +44,7 @@ def set_as_html(data: HeldSet) -> str:
     return shown_or_text(lambda: page_of(data), lambda: str(data))
 
 
-def page_of(data: HeldSet) -> str:
+def page_of(data: SlimmableDataset) -> str:
     """Show a set as HTML; errors go to the caller."""
     with np.errstate(all="ignore"):
         pictures = thumbnails(data)
@@ -62,7 +62,7 @@ def page_of(data: HeldSet) -> str:
     return card(head, _pictures(data, pictures), drawn)
 
 
-def _in_short(data: HeldSet) -> str:
+def _in_short(data: SlimmableDataset) -> str:
     shape = " × ".join(map(str, data.shape))
     return " · ".join(
         (
@@ -78,7 +78,7 @@ def _counted(count: int, one: str, several: str = "") -> str:
     return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
-def _facts(data: HeldSet) -> Iterator[tuple[str, str]]:
+def _facts(data: SlimmableDataset) -> Iterator[tuple[str, str]]:
     held = data._held
     bits = 8 * data.nbytes / max(data.numbers, 1)
     coded = data.codes is not None
@@ -97,7 +97,7 @@ def _facts(data: HeldSet) -> Iterator[tuple[str, str]]:
         yield "bits chosen", held.reason
 
 
-def _pictures(data: HeldSet, found: Thumbnails) -> str:
+def _pictures(data: SlimmableDataset, found: Thumbnails) -> str:
     missing = data.classes - len(found.labels)
     said = [f"the first {len(found.labels)} of {data.classes:,} classes"] if missing else []
     if found.note:
@@ -121,7 +121,7 @@ def _pictures(data: HeldSet, found: Thumbnails) -> str:
     return tiles + (f'<div class="slimdc-soft">{escape(note)}</div>' if note else "")
 
 
-def _of_spectrum(data: HeldSet, s: np.ndarray) -> str:
+def _of_spectrum(data: SlimmableDataset, s: np.ndarray) -> str:
     last = f"s 1 to {data.components_per_class:,}" if data.components_per_class > 1 else " 1"
     several = ", mean and range of classes" if len(s) > 1 else ""
     return f"|s| of component{last}{several}; at most {np.abs(s).max():.3g}"

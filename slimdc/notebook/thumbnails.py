@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from slimdc._array import HostArray, to_numpy
 
 if TYPE_CHECKING:
-    from slimdc.parameterization.held_set import HeldSet
+    from slimdc.parameterization import SlimmableDataset
 
 __all__ = ["Thumbnails", "thumbnails"]
 
@@ -41,7 +41,7 @@ class Thumbnails(NamedTuple):
     note: str
 
 
-def thumbnails(data: HeldSet) -> Thumbnails:
+def thumbnails(data: SlimmableDataset) -> Thumbnails:
     """Make small pictures of the first sample of each class.
 
     The samples are computed where the factors are: of these, only the m samples that are shown go
@@ -49,7 +49,7 @@ def thumbnails(data: HeldSet) -> Thumbnails:
 
     Parameters
     ----------
-    data : HeldSet
+    data : SlimmableDataset
         Any set.
 
     Returns
@@ -83,14 +83,14 @@ def thumbnails(data: HeldSet) -> Thumbnails:
     return Thumbnails(_to_bytes(small[..., 0] if small.shape[-1] == 1 else small), labels, note)
 
 
-def _first_samples(data: HeldSet, count: int) -> NDArray[np.float64]:
+def _first_samples(data: SlimmableDataset, count: int) -> NDArray[np.float64]:
     u, s, vx, _ = data._held.factors
     left = u[: min(count, int(u.shape[0])), 0, :] * s[: min(count, int(s.shape[0])), :]
     found: HostArray = to_numpy((left[:, None, :] @ vx[:count, :, :])[:, 0, :])
     return np.nan_to_num(found.astype(np.float64))
 
 
-def _shown_space(data: HeldSet, x: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shown_space(data: SlimmableDataset, x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Undo the preprocessing where that is possible."""
     if not data.preprocessing.is_complete:
         return x

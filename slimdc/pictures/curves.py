@@ -12,7 +12,6 @@ from slimdc._checks import one_of, shown
 from slimdc.chains import Chain
 from slimdc.errors import InvalidTypeError
 from slimdc.parameterization import SlimmableDataset
-from slimdc.parameterization.held_set import HeldSet
 from slimdc.pictures.canvas import new_figure
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def spectrum(data: SlimmableDataset) -> Figure:
     return figure
 
 
-def draw_spectrum(axis: Any, data: HeldSet) -> None:
+def draw_spectrum(axis: Any, data: SlimmableDataset) -> None:
     """Draw the significances of a set into axes of a figure."""
     s = np.abs(to_numpy(data.s).astype(np.float64))
     for i, line in enumerate(s):

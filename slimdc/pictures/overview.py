@@ -9,7 +9,7 @@ import numpy as np
 from slimdc._checks import shown
 from slimdc.errors import InvalidTypeError
 from slimdc.notebook.thumbnails import Thumbnails, thumbnails
-from slimdc.parameterization.held_set import HeldSet
+from slimdc.parameterization import SlimmableDataset
 from slimdc.pictures.canvas import new_figure
 from slimdc.pictures.curves import draw_spectrum
 
@@ -21,7 +21,7 @@ __all__ = ["overview"]
 _COLUMNS = 10
 
 
-def overview(data: HeldSet) -> Figure:
+def overview(data: SlimmableDataset) -> Figure:
     """Draw a sample of each class, as many as there is room for, and the spectrum below.
 
     Parameters
@@ -45,7 +45,7 @@ def overview(data: HeldSet) -> Figure:
     --------
     >>> figure = overview(slimdc.datasets.sample().data)  # doctest: +SKIP
     """
-    if not isinstance(data, HeldSet):
+    if not isinstance(data, SlimmableDataset):
         raise InvalidTypeError("data", shown(data), "a SlimmableDataset")
     with np.errstate(all="ignore"):
         pictures = thumbnails(data)
