@@ -1,0 +1,84 @@
+"""What is read of the sources for the API pages, corrected where Griffe errs.
+
+It takes the first of the choices in braces for a default; it gives `device, dtype` without a type
+the type and default of the first of them; and of a function and the file that it is named after, it
+sees the file.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import griffe
+
+__all__ = ["Signatures"]
+
+_PRIVATE = re.compile(r"(_[a-z]\w*)\(\)")
+_RETURNED = re.compile(r"^\s+return (.+)$", re.MULTILINE | re.DOTALL)
+
+
+class Signatures(griffe.Extension):
+    """Corrects what was read; stands behind "dataclasses" in the list."""
+
+    def on_package(self, *, pkg: griffe.Module, loader: griffe.GriffeLoader, **_: Any) -> None:
+        """Correct all functions and classes of a package that was loaded."""
+        _correct(pkg)
+        # What leads through a file is found before functions take the place of files.
+        loader.resolve_aliases()
+        _put_functions(pkg)
+
+
+def _correct(holder: griffe.Module | griffe.Class) -> None:
+    for member in holder.members.values():
+        if member.is_alias:
+            continue
+        if member.is_function or member.is_class:
+            for parameter in member.parameters:
+                parameter.default = _told(parameter.default, member)
+            _correct_docstring(member)
+        if member.is_module or member.is_class:
+            _correct(member)
+
+
+def _put_functions(holder: griffe.Module) -> None:
+    for name, member in list(holder.members.items()):
+        if member.is_alias and not member.resolved:
+            continue
+        module = member.final_target if member.is_alias else member
+        if not member.is_alias and member.is_module:
+            _put_functions(member)
+        if module.is_module and name in holder.imports and name in module.members:
+            function = module.members[name]
+            holder.members[name] = griffe.Alias(name, function, parent=holder)
+
+
+def _told(default: Any, of: griffe.Object) -> Any:
+    """Give what a private function without arguments returns in the place of its call."""
+    called = _PRIVATE.fullmatch(str(default))
+    if called is None or called[1] not in of.module.members:
+        return default
+    returned = _RETURNED.search(of.module.members[called[1]].source)
+    return default if returned is None else " ".join(returned[1].split())
+
+
+def _correct_docstring(of: Any) -> None:
+    if of.docstring is None:
+        return
+    signature = {parameter.name: parameter for parameter in of.parameters}
+    own = {str(parameter.annotation) for parameter in signature.values()}
+    for section in of.docstring.parsed:
+        if section.kind is griffe.DocstringSectionKind.raises:
+            for raised in section.value:
+                raised.annotation = str(raised.annotation).strip("()")
+        if section.kind is not griffe.DocstringSectionKind.parameters:
+            continue
+        for said in section.value:
+            parameter = signature.get(said.name)
+            if parameter is None:
+                continue
+            said.value = parameter.default
+            if said.annotation is None or str(said.annotation) in own:
+                said.annotation = parameter.annotation
+            elif str(said.annotation).startswith(("('", '("')):
+                said.annotation = str(said.annotation)[1:-1].replace(", ", " | ")
