@@ -2,7 +2,7 @@
 
 It takes the first of the choices in braces for a default; it gives `device, dtype` without a type
 the type and default of the first of them; and of a function and the file that it is named after, it
-sees the file.
+sees the file. The formatter of signatures puts parameters on one line where they fit.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from typing import Any
 
 import griffe
 
-__all__ = ["Signatures"]
+__all__ = ["Signatures", "on_page_content"]
 
 _PRIVATE = re.compile(r"(_[a-z]\w*)\(\)")
+_SIGNATURE = re.compile(r'<div class="[^"]*doc-signature.*?</div>', re.DOTALL)
+_NEXT = re.compile(
+    r'(<span class="p">[^<]*,</span>) (?=<span class="(?:n">\w+</span><span class="p">:|o">\*))'
+)
 _RETURNED = re.compile(r"^\s+return (.+)$", re.MULTILINE | re.DOTALL)
 
 
@@ -82,3 +86,10 @@ def _correct_docstring(of: Any) -> None:
                 said.annotation = parameter.annotation
             elif str(said.annotation).startswith(("('", '("')):
                 said.annotation = str(said.annotation)[1:-1].replace(", ", " | ")
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Put each parameter of a signature that has several lines on a line of its own."""
+    return _SIGNATURE.sub(
+        lambda found: _NEXT.sub(r"\1\n    ", found[0]) if "\n" in found[0] else found[0], html
+    )
