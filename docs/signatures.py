@@ -14,6 +14,10 @@ import griffe
 
 __all__ = ["Signatures", "on_page_content"]
 
+_KINDS = griffe.DocstringSectionKind
+_WITH_TYPES = {_KINDS.raises, _KINDS.returns, _KINDS.yields, _KINDS.warns, _KINDS.attributes}
+_NAMES = re.compile(r"\([A-Z]\w+(?:, [A-Z]\w+)+\)")
+_SHAPED = re.compile(r"\b(array|array_like|pair|shapes?)\(")
 _PRIVATE = re.compile(r"(_[a-z]\w*)\(\)")
 _SIGNATURE = re.compile(r'<div class="[^"]*doc-signature.*?</div>', re.DOTALL)
 _NEXT = re.compile(
@@ -66,26 +70,36 @@ def _told(default: Any, of: griffe.Object) -> Any:
     return default if returned is None else " ".join(returned[1].split())
 
 
+def _as_written(annotation: Any) -> Any:
+    """Give "array (n, d)" and "TypeError, ValueError" as they stand in a docstring."""
+    text = str(annotation)
+    if _NAMES.fullmatch(text):
+        return text[1:-1]
+    return _SHAPED.sub(r"\1 (", text) if _SHAPED.search(text) else annotation
+
+
 def _correct_docstring(of: Any) -> None:
     if of.docstring is None:
         return
     signature = {parameter.name: parameter for parameter in of.parameters}
     own = {str(parameter.annotation) for parameter in signature.values()}
     for section in of.docstring.parsed:
-        if section.kind is griffe.DocstringSectionKind.raises:
-            for raised in section.value:
-                raised.annotation = str(raised.annotation).strip("()")
-        if section.kind is not griffe.DocstringSectionKind.parameters:
+        if section.kind in _WITH_TYPES:
+            for said in section.value:
+                said.annotation = _as_written(said.annotation)
+        if section.kind is not _KINDS.parameters:
             continue
         for said in section.value:
             parameter = signature.get(said.name)
             if parameter is None:
                 continue
             said.value = parameter.default
-            if said.annotation is None or str(said.annotation) in own:
+            if str(said.annotation) in {"None", "optional", *own}:
                 said.annotation = parameter.annotation
             elif str(said.annotation).startswith(("('", '("')):
                 said.annotation = str(said.annotation)[1:-1].replace(", ", " | ")
+            else:
+                said.annotation = _as_written(said.annotation)
 
 
 def on_page_content(html: str, **_: Any) -> str:
