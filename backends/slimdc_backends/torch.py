@@ -69,7 +69,7 @@ class TorchBackend:
         Such as ``"cpu"`` or ``"cuda:0"``; the CPU where None.
     compiled : bool
         True traces a step once and compiles it with Inductor. The first step then takes from
-        seconds to a minute; docs/choosing.md says after how many steps that pays.
+        seconds to a minute; docs/speed.md says after how many steps that pays.
     precision : {"float32", "tf32", "bfloat16"}
         Of float32 convolutions. ``"tf32"``, on CUDA only, rounds the factors of their products,
         and of matrix products, to 10 bits of mantissa; ``"bfloat16"`` those of convolutions to 7,
