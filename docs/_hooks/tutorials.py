@@ -78,9 +78,9 @@ def _shown(path: Path) -> list[dict[str, str]]:
 
 def _digest(script: Path) -> str:
     digest = hashlib.sha256()
-    folders = (_HERE, _ROOT / "slimdc", _ROOT / "backends", _ROOT / "benchmarks" / "results")
+    folders = (_ROOT / "slimdc", _ROOT / "backends", _ROOT / "benchmarks" / "results")
     sources = [p for folder in folders for p in folder.rglob("*") if p.suffix in (".py", ".jsonl")]
-    for path in (script, *sorted(sources)):
+    for path in (script, _HERE / "cells.py", *sorted(sources)):
         digest.update(path.read_bytes())
     for library in ("numpy", "matplotlib", "pillow", "torch"):
         try:
