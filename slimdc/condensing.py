@@ -13,7 +13,7 @@ from slimdc._array import as_array, like
 from slimdc._checks import truth, whole_number
 from slimdc._inputs import open_real
 from slimdc.backend import Backend, Compute
-from slimdc.methods.method import Material, Task
+from slimdc.methods.method import Material, Method, Task
 from slimdc.methods.registry import condensing
 from slimdc.networks import Network
 from slimdc.parameterization import Preprocessing, SlimmableDataset
@@ -37,7 +37,7 @@ def condense(
     ipc: int,
     *,
     classes: int | None = None,
-    method: CondenseMethod | str = "parameter-matching",
+    method: CondenseMethod | str | Method = "parameter-matching",
     backend: str | Backend = "auto",
     device: str | None = None,
     dtype: FactorDtype | None = None,
@@ -73,8 +73,8 @@ def condense(
         Entries c of a label row, as for `SlimmableDataset.from_arrays`: with more than there are
         classes in ``y``, the set can meet sets of the others later. By default the largest class
         plus one, and then classes must leave no gap.
-    method : str
-        How: the paper's by default, or another of `slimdc.methods`.
+    method : str or Method
+        How: the paper's by default, or another of `slimdc.methods`, or one of your own.
     backend : str or Backend
         Name of the backend that computes, or a backend; ``"auto"`` takes the one of ``x``.
     device, dtype

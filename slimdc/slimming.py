@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from slimdc._array import like
-from slimdc._checks import one_of, whole_number
+from slimdc._checks import one_of, shown, whole_number
 from slimdc._inputs import Openable, open_set
 from slimdc.backend import Backend, Compute, resolve
 from slimdc.budgets.budget import Budget
 from slimdc.budgets.within import choose, coded, fits, rounding_plan, worthwhile
 from slimdc.errors import InvalidTypeError, InvalidValueError
-from slimdc.methods.method import Task
+from slimdc.methods.method import Method, Task
 from slimdc.methods.parameter_matching import truncated
 from slimdc.methods.registry import slimming
 from slimdc.networks import Network
@@ -39,7 +39,7 @@ def slim(
     nbytes: int | None = None,
     keep: float | None = None,
     start: Start = "auto",
-    method: SlimMethod | str = "parameter-matching",
+    method: SlimMethod | str | Method = "parameter-matching",
     backend: str | Backend = "auto",
     device: str | None = None,
     dtype: FactorDtype | None = None,
@@ -82,9 +82,10 @@ def slim(
         be. One of `bits`, `nbytes` and `keep` can be given.
     start : {"auto", "components", "rows"}
         Whether directions are kept, or samples as they are; ``"auto"`` takes what loses less.
-    method : str
-        How: the paper's by default, or another of `slimdc.methods`. Most others train k samples of
-        each class for what they train real data for, with the set in the place of real data.
+    method : str or Method
+        How: the paper's by default, or another of `slimdc.methods`, or one of your own. Most others
+        train k samples of each class for what they train real data for, with the set in the place
+        of real data.
     backend : str or Backend
         Name of the backend that computes, or one that `slimdc.backend.get` made with options of
         its own; ``"auto"`` takes the one of the arrays.
@@ -170,7 +171,7 @@ def slim(
     budget = Budget(None if isinstance(k, Mapping) else k, bits, nbytes, keep, start, by_class)
     count = budget.k or before.components_per_class
     if by_class is not None and way.start is not truncated:
-        raise InvalidTypeError("k", f"a mapping with method={method!r}", "an int")
+        raise InvalidTypeError("k", f"a mapping with method={shown(method)}", "an int")
     task = Task.slimming(before, count, network, settings, rng, place, by_class)
     one_of("samples", samples, ("keep", "match"))
     if budget.nbytes is not None and k is None and fits(before, budget.nbytes):

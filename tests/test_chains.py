@@ -14,6 +14,7 @@ import pytest
 import slimdc
 from slimdc.chains import Cell, Chain, chain, table
 from slimdc.errors import FileError, SlimdcError
+from slimdc.methods import METHODS
 from slimdc.networks import ConvNet
 from slimdc.settings import CondenseSettings, PoolSettings, SlimSettings
 
@@ -171,6 +172,8 @@ def test_results_of_another_configuration_are_refused(
         ({"sizes": (4, 0)}, "sizes"),
         ({"method": "magic"}, "method: found 'magic', expected one that can condense"),
         ({"method": "truncate"}, "method: found 'truncate', which cannot condense"),
+        ({"method": METHODS["random"]}, "method: found a Method, expected a name: 'par"),
+        ({"slim_by": ("random", METHODS["random"])}, "method: found a Method, expected a name"),
         ({"slim_by": ("magic",)}, "method: found 'magic', expected one that can slim"),
         ({"slim_by": "truncate"}, "slim_by: found"),
         ({"seed": -1}, "seed: found"),

@@ -62,7 +62,7 @@ PUBLIC = {
     """,
     "slimdc.methods": """
         DC DM DSA DcSettings DmSettings FREPO FrepoSettings IDC IdcSettings KIP KipSettings METHODS
-        Method RFAD RfadSettings YOCO YocoSettings
+        Material Method RFAD RfadSettings Task Way YOCO YocoSettings
     """,
     "slimdc.networks": """
         AlexNet ConvNet HEAD HEAD_BIAS LiteratureConvNet MLP NAMES NORMS Network Norm

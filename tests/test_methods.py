@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import slimdc
 from slimdc.errors import SlimdcError, SlimdcWarning
 from slimdc.methods.distribution_matching import DmSettings
 from slimdc.methods.frepo import FrepoSettings
+from slimdc.methods.method import Method, Task, Way
 from slimdc.methods.registry import METHODS
 from slimdc.networks import ConvNet
 from slimdc.parameterization.labels import centred_one_hot
@@ -273,6 +275,41 @@ def test_bad_input_is_named(changed: dict[str, Any], message: str) -> None:
 def test_settings_are_checked(settings: dict[str, Any], name: str) -> None:
     with pytest.raises(SlimdcError, match=f"^{name}: found"):
         DmSettings(**settings)
+
+
+def rows_by_norm(task: Task) -> slimdc.SlimmableDataset:
+    """Keep the largest rows of each class: a method that slimdc does not have."""
+    x = task.material.x.reshape(len(task.material.x), -1)
+    order = np.argsort(-np.linalg.norm(x, axis=1), kind="stable")
+    classes = task.material.classes[order]
+    kept = [order[classes == label][: task.count] for label in np.unique(classes)]
+    return task.dataset(np.concatenate(kept))
+
+
+def test_a_method_of_ones_own_is_given_as_it_is(tmp_path: Path) -> None:
+    x, y = images()
+    known = METHODS["dm"].slim
+    assert known is not None
+    free = Way(rows_by_norm, None, METHODS["random"].slim.presets)
+    mine = Method("mine", "test", condense=free, slim=Way(rows_by_norm, known.plan, known.presets))
+    made = slimdc.condense(x, y, 4, method=mine, preprocessed=True)
+    norms = np.linalg.norm(x.reshape(len(x), -1), axis=1)
+    largest = [np.flatnonzero(y == c)[np.argsort(-norms[y == c])[:4]] for c in range(3)]
+    assert relative(made.arrays()[0], x[np.concatenate(largest)]) < 1e-12
+
+    options: dict[str, Any] = {"method": mine, "width": 2, "seed": 1}
+    small = slimdc.slim(made, 2, steps=4, **options)
+    assert relative(slimdc.slim(made, 2, steps=0, **options).arrays()[0], small.arrays()[0]) > 1e-3
+    checkpoint: dict[str, Any] = {"checkpoint": tmp_path / "run", "steps": 4}
+    again = slimdc.slim(made, 2, **options, **checkpoint)
+    assert again.host_factors().vx.tobytes() == small.host_factors().vx.tobytes()
+    renamed = options | {"method": replace(mine, name="theirs")}
+    with pytest.raises(SlimdcError, match="with other arguments"):
+        slimdc.slim(made, 2, **renamed, **checkpoint)
+    with pytest.raises(SlimdcError, match=r"^method: found .mine., which cannot slim"):
+        slimdc.slim(made, 2, method=replace(mine, slim=None))
+    with pytest.raises(SlimdcError, match=r"^k: found a mapping with method=Method"):
+        slimdc.slim(made, {1: 2}, method=mine)
 
 
 def test_rows_that_a_method_keeps_stay_rows_where_samples_are_to_match_components() -> None:

@@ -90,6 +90,18 @@ def test_accuracies_begin_at_the_first_set(against: str) -> None:
     assert list(slimmed.get_ydata()) == [80.0, 70.0]
 
 
+def test_every_way_of_a_chain_is_drawn_and_budgets_are_named_where_there_is_room() -> None:
+    ways = ("RT", "dm", "random", "yoco", "kmeans", "kip")
+    cells = [Cell("RT", 10, (80.0,), 322_000)]
+    cells += [Cell(way, 1, (70.0,), 31_000 + 100 * i) for i, way in enumerate(ways)]
+    figure = pictures.accuracies({"dm": Chain("dm", tuple(cells))}, against="bytes")
+    lines = figure.axes[0].lines
+    assert [line.get_label() for line in lines] == [f"dm: {way}" for way in ways]
+    assert len({(line.get_linestyle(), line.get_marker()) for line in lines}) == len(ways)
+    ticks = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+    assert ticks == ["322,000", "31,500"]
+
+
 def test_pictures_are_saved_as_png(tmp_path: Path) -> None:
     figure = pictures.sensitivity({"first": [(0.1, 80.0), (10.0, 81.0)]})
     pictures.save_picture(figure, tmp_path / "a.png")

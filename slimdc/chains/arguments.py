@@ -15,6 +15,7 @@ import numpy as np
 from slimdc._array import as_array, to_numpy
 from slimdc._checks import shown, whole_numbers
 from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.methods.method import Method
 from slimdc.methods.registry import METHODS, slimming
 from slimdc.parameterization import Preprocessing
 
@@ -23,6 +24,10 @@ __all__ = ["descending", "digest_of", "options_of", "plain", "slimming_ways", "w
 
 def slimming_ways(method: str, slim_by: Sequence[str] | None) -> tuple[str, ...]:
     """Give the methods that slim: those named, or the method and its learning-free companion."""
+    # The journal keeps names: what an object does could change between two runs of one folder.
+    given = (method, *(slim_by if isinstance(slim_by, list | tuple) else ()))
+    if any(isinstance(way, Method) for way in given):
+        raise InvalidTypeError("method", "a Method", f"a name: {', '.join(map(repr, METHODS))}")
     condenses = METHODS.get(method) if isinstance(method, str) else None
     if slim_by is None:
         free = "truncate" if method == "parameter-matching" else "random"

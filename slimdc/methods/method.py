@@ -26,7 +26,7 @@ from slimdc.parameterization.reconstruction import rows
 from slimdc.training.plan import Plan
 from slimdc.typing import FloatDtype, Layout
 
-__all__ = ["Material", "Method", "Task", "Way", "in_library", "members_to_choose", "random_rows"]
+__all__ = ["Material", "Method", "Task", "Way", "members_to_choose", "random_rows"]
 
 Host = np.ndarray
 
@@ -157,6 +157,17 @@ class Task:
             raise InvalidTypeError("before", "None", "a set: this way is one of slimming")
         return self.before
 
+    def dataset(self, chosen: Host) -> SlimmableDataset:
+        """Make a set of some samples of the material, on the device of the caller's arrays.
+
+        Parameters
+        ----------
+        chosen : numpy.ndarray of int
+            Their numbers.
+        """
+        made = self.material.dataset(chosen)
+        return made.with_factors(*(like(factor, self.reference) for factor in made.factors))
+
     @property
     def argument(self) -> str:
         """What callers call the count."""
@@ -217,7 +228,7 @@ def random_rows(task: Task) -> SlimmableDataset:
     """
     members = members_to_choose(task)
     drawn = [task.rng.choice(m, min(task.count, m.size), replace=False) for m in members]
-    return in_library(task.material.dataset(np.concatenate(drawn)), task.reference)
+    return task.dataset(np.concatenate(drawn))
 
 
 def members_to_choose(task: Task) -> list[Host]:
@@ -246,8 +257,3 @@ def members_to_choose(task: Task) -> list[Host]:
             stacklevel=4,
         )
     return members
-
-
-def in_library(data: SlimmableDataset, reference: Array) -> SlimmableDataset:
-    """Bring a set on the host to the library and the device of a caller's array."""
-    return data.with_factors(*(like(factor, reference) for factor in data.factors))

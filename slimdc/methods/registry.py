@@ -39,8 +39,8 @@ METHODS: dict[str, Method] = {
 }
 
 
-def condensing(method: str) -> Way:
-    """Find how a method condenses real data.
+def condensing(method: str | Method) -> Way:
+    """Find how a method, by its name or itself, condenses real data.
 
     Raises
     ------
@@ -55,8 +55,8 @@ def condensing(method: str) -> Way:
     return _way(method, "condense", lambda known: known.condense)
 
 
-def slimming(method: str) -> Way:
-    """Find how a method slims a set.
+def slimming(method: str | Method) -> Way:
+    """Find how a method, by its name or itself, slims a set.
 
     Raises
     ------
@@ -74,11 +74,12 @@ def slimming(method: str) -> Way:
 _Choose: TypeAlias = Callable[[Method], Way | None]
 
 
-def _way(name: str, verb: str, choose: _Choose) -> Way:
-    found = METHODS.get(name) if isinstance(name, str) else None
+def _way(method: str | Method, verb: str, choose: _Choose) -> Way:
+    found = METHODS.get(method) if isinstance(method, str) else method
+    found = found if isinstance(found, Method) else None
     way = None if found is None else choose(found)
     if way is None:
         able = ", ".join(repr(m.name) for m in METHODS.values() if choose(m) is not None)
-        told = shown(name) if found is None else f"{name!r}, which cannot {verb}"
+        told = shown(method) if found is None else f"{found.name!r}, which cannot {verb}"
         raise InvalidValueError("method", told, f"one that can {verb}: {able}")
     return way

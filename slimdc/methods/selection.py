@@ -11,7 +11,6 @@ from slimdc.methods.method import (
     Method,
     Task,
     Way,
-    in_library,
     members_to_choose,
     random_rows,
 )
@@ -57,7 +56,7 @@ def central_rows(task: Task) -> SlimmableDataset:
         away = np.sum((own - found.cluster_centers_[found.labels_]) ** 2, axis=1)
         near = [np.where(found.labels_ == i, away, np.inf).argmin() for i in range(count)]
         chosen.append(numbers[near])
-    return in_library(material.dataset(np.concatenate(chosen)), task.reference)
+    return task.dataset(np.concatenate(chosen))
 
 
 def _k_means() -> Any:

@@ -22,7 +22,7 @@ from array_api_compat import array_namespace
 from slimdc._checks import non_negative
 from slimdc.backend import Array, Tensors
 from slimdc.errors import InvalidValueError, NumericalError
-from slimdc.methods.method import Host, Method, Task, Way, in_library, members_to_choose
+from slimdc.methods.method import Host, Method, Task, Way, members_to_choose
 from slimdc.networks import Network, Norm, cross_entropy, fresh, network_for, predict
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.factors import network_input
@@ -154,7 +154,7 @@ def easiest_rows(task: Task) -> SlimmableDataset:
     members = members_to_choose(task)
     scores = _scores(task)
     kept = [m[np.argsort(scores[m], kind="stable")[: task.count]] for m in members]
-    return in_library(task.material.dataset(np.concatenate(kept)), task.reference)
+    return task.dataset(np.concatenate(kept))
 
 
 def _scores(task: Task) -> Host:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["accuracies", "convergence", "draw_spectrum", "sensitivity", "spectrum"]
+
+_STYLES = ("-", "--", ":", "-.")
+# Labels of budgets are drawn where one is so much smaller than the next.
+_ROOM = 1.3
 
 
 def spectrum(data: SlimmableDataset) -> Figure:
@@ -85,24 +90,39 @@ def accuracies(
     one_of("against", against, ("components", "bytes"))
     if not isinstance(chains, Mapping) or not chains:
         raise InvalidTypeError("chains", shown(chains), "a mapping of names to chains")
-    figure = new_figure(6.5, 4.5)
+    figure = new_figure(6.5, 5.0)
     axis = figure.subplots()
     for i, (name, chain) in enumerate(chains.items()):
         first = chain.cells[0]
-        for style, way in zip(("-", "--", ":", "-."), chain.ways, strict=False):
+        for way, style, marker in zip(chain.ways, cycle(_STYLES), cycle("osDv^<>")):
             cells = [c for c in chain.cells if c.way == way]
             if cells and way != first.way:  # it starts where the first set is
                 cells = [first, *cells]
             places = [c.k if against == "components" else c.nbytes for c in cells]
             axis.plot(
-                places, [c.mean for c in cells], style, color=f"C{i}", marker=".",
-                label=f"{name}: {way}",
+                places, [c.mean for c in cells], style, color=f"C{i}", marker=marker,
+                markersize=4, label=f"{name}: {way}",
             )  # fmt: skip
     axis.set_xscale("log")
+    # The budgets themselves, not powers of ten.
+    cells = [cell for chain in chains.values() for cell in chain.cells]
+    ticks = _apart({cell.k if against == "components" else cell.nbytes for cell in cells})
+    axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axis.set_xticks([], minor=True)
     axis.set_xlabel("components per class" if against == "components" else "bytes")
     axis.set_ylabel("accuracy, %")
-    axis.legend(fontsize="x-small")
+    axis.grid(alpha=0.3)
+    figure.legend(fontsize="small", ncols=2, loc="outside lower center", handlelength=3.5)
     return figure
+
+
+def _apart(budgets: Iterable[int]) -> list[int]:
+    """Leave out budgets that have no room beside a larger one."""
+    kept: list[int] = []
+    for budget in sorted(budgets, reverse=True):
+        if not kept or budget * _ROOM <= kept[-1]:
+            kept.append(budget)
+    return kept
 
 
 def convergence(curves: Mapping[str, Sequence[tuple[float, float]]], what: str) -> Figure:
