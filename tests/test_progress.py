@@ -16,6 +16,7 @@ import pytest
 import slimdc
 from slimdc import cli, demo
 from slimdc.commands import lines
+from slimdc.commands.lines import tell_from_time_to_time
 from slimdc.commands.messages import progress, tell
 from slimdc.errors import InvalidTypeError
 from slimdc.training.progress import Report, reporting
@@ -104,14 +105,15 @@ def test_every_part_of_a_chain_is_followed(tmp_path: Any) -> None:
     assert list(noting.parts) == ["condense to 3", "evaluate", "condense to 1", "slim to 1"]
 
 
-def test_lines_come_after_10_seconds_and_every_15(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits, said = [], []
+def test_lines_come_after_10_seconds_and_every_15() -> None:
+    waits: list[float] = []
+    said: list[str] = []
 
     def wait(seconds: float) -> bool:
         waits.append(seconds)
         return len(waits) == 4
 
-    lines.tell_from_time_to_time(lambda: f"line {len(waits)}", wait, said.append)
+    tell_from_time_to_time(lambda: f"line {len(waits)}", wait, said.append)
     assert waits == [10.0, 15.0, 15.0, 15.0]
     assert said == ["line 1", "line 2", "line 3"]
 
