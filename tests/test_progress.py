@@ -8,6 +8,7 @@ import threading
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_a_choice_within_bytes_is_followed_and_no_step_of_the_run() -> None:
     assert seen == run
 
 
-def test_every_part_of_a_chain_is_followed(tmp_path: Any) -> None:
+def test_every_part_of_a_chain_is_followed(tmp_path: Path) -> None:
     noting = Noting()
     slimdc.chain(
         *PAIR, (3, 1), x_test=PAIR[0], y_test=PAIR[1], results=tmp_path, progress=noting,
@@ -166,6 +167,18 @@ def test_a_terminal_has_bars_and_no_lines(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(demo, "run", lambda **options: given.append(options["progress"]))
     assert cli.main(["demo"]) == 0
     assert given == [None]
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_quiet_command_says_nothing_of_its_way(
+    quiet: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "set"
+    slimdc.save(slimdc.SlimmableDataset.from_arrays(*PAIR), path)
+    given: list[Any] = []
+    monkeypatch.setattr(lines, "tell_from_time_to_time", lambda text, _: given.append(text()))
+    assert cli.main(["certify", str(path), str(path), *["-q"] * quiet]) == 0
+    assert [text.split(",")[0] for text in given] == ([] if quiet else ["certify"])
 
 
 def test_nobody_need_read_a_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,8 @@ def reporting(progress: Progress, title: str, *, aside: bool = False) -> Iterato
     with _bar_class()(desc=title, unit="step", file=sys.stderr) as bar:
 
         def show(count: int, steps: int, terms: dict[str, float]) -> None:
-            bar.total = steps
+            if bar.total != steps:
+                bar.reset(total=steps)  # a notebook's bar would not see another total
             bar.set_postfix({k: f"{v:.3g}" for k, v in terms.items()}, refresh=False)
             bar.update(count - bar.n)
 
