@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from slimdc import __version__
 from slimdc.commands import COMMANDS
 from slimdc.commands.completion import complete
+from slimdc.commands.lines import at_work
 from slimdc.commands.messages import one_line, tell
 from slimdc.commands.streams import open_streams
 from slimdc.errors import SlimdcError
+from slimdc.training.progress import watched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args(arguments)
         warnings.showwarning = _hide_warning if getattr(options, "quiet", False) else _show_warning
         try:
-            options.run(options)
+            with at_work(options.command, silent=watched() or getattr(options, "quiet", False)):
+                options.run(options)
             sys.stdout.flush()
         except BrokenPipeError:
             # Whoever read our output has enough of it. Python would complain again at exit.
@@ -78,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="slimdc", description="Make condensed datasets smaller, without the real data."
     )
     parser.add_argument("--version", action="version", version=f"slimdc {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(
+        title="commands", required=True, metavar="COMMAND", dest="command"
+    )
     for name, (told, add) in COMMANDS.items():
         add(commands.add_parser(name, help=told))
     return parser

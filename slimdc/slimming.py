@@ -25,7 +25,7 @@ from slimdc.settings import Settings, chosen
 from slimdc.training.algorithm import run
 from slimdc.training.identity import identity
 from slimdc.training.monitor import Monitor, Terms
-from slimdc.training.progress import Progress
+from slimdc.training.progress import Progress, reporting
 from slimdc.typing import FactorDtype, KeptSamples, NetworkName, PresetName, SlimMethod, Start
 
 __all__ = ["matched", "slim"]
@@ -111,7 +111,7 @@ def slim(
         lie far from the data at first, so that this needs training. A set that has no more samples
         than components stays as it is.
     progress : callable, bool or None
-        A callable is given (count, steps, terms); None shows a bar on terminals.
+        A callable is given (count, steps, terms); None shows a bar on terminals and in notebooks.
     history : list, optional
         Is filled with the parts of the loss, a dict for each step.
     checkpoint : path, optional
@@ -179,7 +179,8 @@ def slim(
     if budget.coded:
         if samples == "match":
             raise InvalidValueError("samples", "'match' with few bits", "'keep', or start='rows'")
-        choice = choose(budget, task, way)
+        with reporting(progress, "choose what is kept", aside=True) as report:
+            choice = choose(budget, task, way, report)
         after, lossless = choice.candidate.data, False
     else:
         choice, after = None, way.start(task)

@@ -6,7 +6,7 @@ import importlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 from cuda_compilers import Cpu, has_gxx
 
 import slimdc
+from slimdc.commands import lines
 
 hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=1000, deadline=None, derandomize=True)
@@ -210,3 +211,11 @@ def kernels_on_cpu(tmp_path_factory: pytest.TempPathFactory) -> Cpu:
     if not has_gxx():
         pytest.skip("g++ is not installed")
     return Cpu(tmp_path_factory.mktemp("kernels"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_lines_of_a_slow_machine() -> Iterator[None]:
+    """Keep commands from saying how far they are: whether they would depends on the machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "tell_from_time_to_time", lambda *_: None)
+        yield

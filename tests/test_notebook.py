@@ -17,10 +17,10 @@ from slimmable_sets import KINDS
 
 import slimdc
 from slimdc import Evaluation, Preprocessing, SlimmableDataset
+from slimdc._png import as_png
 from slimdc.certificate import Certificate
 from slimdc.notebook import page, thumbnails
 from slimdc.notebook.curves import dots, spectrum
-from slimdc.notebook.png import as_png
 from slimdc.notebook.sets import page_of
 
 VOID = {"img", "circle", "line", "polyline", "polygon"}
@@ -168,13 +168,13 @@ def test_large_images_are_averaged() -> None:
     assert (found.pixels == 64).all()  # a quarter of 255
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (7, 5), (3, 4, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (7, 5), (3, 4, 1), (3, 4, 3)])
 def test_pillow_reads_what_is_written(shape: tuple[int, ...]) -> None:
     from PIL import Image
 
     pixels = _rng().integers(0, 256, size=shape, dtype=np.uint8)
     with Image.open(io.BytesIO(as_png(pixels))) as read_back:
-        np.testing.assert_array_equal(np.asarray(read_back), pixels)
+        np.testing.assert_array_equal(np.asarray(read_back).reshape(shape), pixels)
 
 
 def test_a_page_holds_the_pictures() -> None:

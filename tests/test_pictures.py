@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from base64 import b64decode
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import slimdc
 from slimdc import pictures
 from slimdc.chains import Cell, Chain
-from slimdc.errors import FileError, InvalidTypeError, MissingLibraryError, SlimdcError
+from slimdc.errors import (
+    FileError,
+    InvalidTypeError,
+    InvalidValueError,
+    MissingLibraryError,
+    SlimdcError,
+)
+from slimdc.pictures.sheet import Line, sheet
 
 
 def images(layout: str = "channels_last", channels: int = 1) -> slimdc.SlimmableDataset:
@@ -130,3 +141,28 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "slimdc.pictures.figure", raising=False)
     with pytest.raises(MissingLibraryError, match=r"slimdc\[plot\]"):
         pictures.spectrum(images())
+
+
+def test_a_sheet_holds_its_images_and_escapes_its_text() -> None:
+    picture = np.linspace(0, 1, 2 * 3 * 3).reshape(2, 3, 3, 1)
+    lines = [Line("a < b", picture, ("81.0 %", "20 bytes"), "A & B"), Line("c", picture)]
+    drawn = ElementTree.fromstring(sheet("<title>", ["a note"], ["one", "quite long"], lines))
+    svg = "{http://www.w3.org/2000/svg}"
+    said = [text.text for text in drawn.iter(f"{svg}text") if text.text]
+    assert said == [
+        "<title>", "a note", "one", "long", "quite", "A & B", "a < b", "81.0 %", "20 bytes", "c"
+    ]  # fmt: skip
+    images = drawn.findall(f"{svg}image")
+    assert len(images) == 4
+    for place, image in zip((0, 1, 0, 1), images, strict=True):
+        kind, coded = image.attrib["href"].split(",")
+        assert kind == "data:image/png;base64"
+        read = np.asarray(Image.open(io.BytesIO(b64decode(coded))))
+        np.testing.assert_array_equal(read, np.rint(picture[place, ..., 0] * 255))
+    tops = [int(image.attrib["y"]) for image in images]
+    assert tops[0] == tops[1] < tops[2] == tops[3]
+
+
+def test_each_line_of_a_sheet_has_an_image_for_each_column() -> None:
+    with pytest.raises(InvalidValueError, match="2 images in 'a'"):
+        sheet("", [], ["one"], [Line("a", np.zeros((2, 3, 3, 1)))])

@@ -18,7 +18,7 @@ from conftest import library
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import slimdc
-from slimdc import backend, demo
+from slimdc import backend
 from slimdc.backend import SharedContext, parallel_map, process
 from slimdc.errors import InvalidValueError
 
@@ -273,7 +273,6 @@ def test_progress_needs_no_standard_error(stream: Any, monkeypatch: pytest.Monke
     expected = bits()
     monkeypatch.setattr(sys, "stderr", stream)
     assert bits() == expected
-    demo._counted("a call")(1, 2, {})
 
 
 def test_a_bar_that_is_asked_for_needs_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,7 +282,6 @@ def test_a_bar_that_is_asked_for_needs_one(monkeypatch: pytest.MonkeyPatch) -> N
     stream = Deaf()
     monkeypatch.setattr(sys, "stderr", stream)
     assert bits(progress=True) == expected
-    library("tqdm")
     assert "slim to 2" in stream.text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +31,7 @@ from slimdc.parameterization.truncation import components_after
 from slimdc.settings import SLIM, SlimSettings
 from slimdc.storage.content import dumped
 from slimdc.training.plan import Plan
+from slimdc.training.progress import Report, unreported
 
 __all__ = ["choose", "coded", "fits", "rounding_plan", "worthwhile"]
 
@@ -43,7 +45,7 @@ GAIN = 0.1
 
 
 @np.errstate(all="ignore")
-def choose(budget: Budget, task: Task, way: Way) -> Choice:
+def choose(budget: Budget, task: Task, way: Way, report: Report = unreported) -> Choice:
     """Choose what is kept of a set, and the step with which it is rounded.
 
     Parameters
@@ -54,6 +56,8 @@ def choose(budget: Budget, task: Task, way: Way) -> Choice:
         The set before, and where to compute.
     way : Way
         Of the method. One that truncates leaves the choice to the budget; others make a set of k.
+    report : callable
+        Is given how many of all that might be kept were tried.
 
     Raises
     ------
@@ -84,9 +88,17 @@ def choose(budget: Budget, task: Task, way: Way) -> Choice:
         nbytes = rounder.bytes_of(budget.bits or 0.0, only.data.numbers)
         return Choice(only, nbytes, rounder.step(nbytes), math.nan, "")
     criterion = _criterion(task)
+    counted = _counted(tried, report)
     if budget.nbytes is not None:
-        return choose_within(budget.nbytes, tried, criterion)
-    return choose_by_share(budget.keep or 0.0, tried, criterion)
+        return choose_within(budget.nbytes, counted, criterion)
+    return choose_by_share(budget.keep or 0.0, counted, criterion)
+
+
+def _counted(tried: list[Candidate], report: Report) -> Iterator[Candidate]:
+    for count, candidate in enumerate(tried):
+        report(count, len(tried), {})
+        yield candidate
+    report(len(tried), len(tried), {})
 
 
 def _criterion(task: Task) -> Criterion:

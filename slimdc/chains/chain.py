@@ -27,6 +27,7 @@ from slimdc.methods.registry import condensing, slimming
 from slimdc.parameterization import SlimmableDataset
 from slimdc.slimming import slim as slimmed
 from slimdc.storage import load, save
+from slimdc.training.progress import Progress
 from slimdc.typing import CondenseMethod
 
 __all__ = ["chain"]
@@ -48,6 +49,7 @@ def chain(
     slim: Mapping[str, Any] | None = None,
     evaluate: Mapping[str, Any] | None = None,
     report: Callable[[str], None] | None = None,
+    progress: Progress = False,
 ) -> Chain:
     """Slim a set step by step, each step given only the set before, and test every set.
 
@@ -80,6 +82,8 @@ def chain(
         methods that train.
     report : callable, optional
         Is given a line of text for each finished cell.
+    progress : callable, bool or None
+        As for `slimdc.slim`, given to all that takes long.
 
     Returns
     -------
@@ -128,7 +132,7 @@ def chain(
         "test": digest_of(x_test, y_test),
     } | {name: plain(given) for name, given in options.items()}
     journal = Journal(results, configuration)
-    work = _Work(journal, begin, (x, y), (x_test, y_test), options, seed)
+    work = _Work(journal, begin, (x, y), (x_test, y_test), options, seed, progress)
     jobs = list(_jobs(method, ways, sizes, begin))
     for job in jobs:
         work.fill(job, report)
@@ -179,6 +183,7 @@ class _Work:
     test: tuple[Any, Any]
     options: Mapping[str, Mapping[str, Any]]
     seed: int
+    progress: Progress
 
     def fill(self, job: _Job, report: Callable[[str], None] | None) -> None:
         """Make and test the set of a cell, unless it is known."""
@@ -187,7 +192,7 @@ class _Work:
         begun = time.perf_counter()
         data = self._set_of(job)
         made = time.perf_counter()
-        options = {"progress": False} | dict(self.options["evaluate"])
+        options = {"progress": self.progress} | dict(self.options["evaluate"])
         found = evaluated(data, *self.test, seed=self.seed, **options)
         cell = {
             "way": job.way,
@@ -217,7 +222,8 @@ class _Work:
         return data
 
     def _made(self, job: _Job, saved: Path) -> SlimmableDataset:
-        options: dict[str, Any] = {"seed": self.seed, "progress": False, "method": job.method}
+        options: dict[str, Any] = {"seed": self.seed, "method": job.method}
+        options["progress"] = self.progress
         verb = "condense" if job.before is None else "slim"
         way = condensing(job.method) if job.before is None else slimming(job.method)
         if way.plan is not None:

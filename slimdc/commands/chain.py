@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from slimdc.commands.answers import answer, told
+from slimdc.commands.answers import answer, followed, told
 from slimdc.commands.options import (
     add_answer,
     add_data,
@@ -101,6 +101,7 @@ def _run(options: argparse.Namespace) -> None:
             place, protocol=options.protocol, repeats=options.repeats, steps=options.evaluate_steps
         ),
         report=told(options),
+        progress=followed(options),
     )
     cells = [asdict(cell) | {"mean": cell.mean} for cell in found.cells]
     document = {"results": str(options.results), "method": found.method, "cells": cells}

@@ -1,11 +1,11 @@
-"""``slimdc demo``: slim a small real set and show what it costs."""
+"""``slimdc demo``: a real set within a few bytes, and what networks learn from it."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from slimdc.commands.messages import check_target
+from slimdc.commands.messages import check_target, progress
 
 __all__ = ["add"]
 
@@ -15,11 +15,13 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--picture",
         type=Path,
-        default=Path("slimdc-demo.png"),
-        metavar="PNG",
-        help="where to draw the images, with matplotlib (default: slimdc-demo.png)",
+        default=Path("slimdc-demo.svg"),
+        metavar="SVG",
+        help="where to draw the images (default: %(default)s)",
     )
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument(
+        "--seed", type=int, default=0, help="of every random draw (default: %(default)s)"
+    )
     command.set_defaults(run=_run)
 
 
@@ -27,4 +29,4 @@ def _run(options: argparse.Namespace) -> None:
     from slimdc import demo
 
     check_target(options.picture, "--picture")
-    demo.run(picture=options.picture, seed=options.seed)
+    demo.run(picture=options.picture, seed=options.seed, progress=progress())

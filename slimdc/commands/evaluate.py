@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from slimdc.commands.answers import answer, followed
-from slimdc.commands.messages import tell_accuracies
 from slimdc.commands.options import (
     add_answer,
     add_data,
@@ -51,13 +50,11 @@ def add(command: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     import slimdc
     from slimdc.commands.data import real_images, with_matrix
-    from slimdc.training.progress import watched
 
     data = slimdc.load(options.set)
     x_train, x_test, y_test = real_images(options.data, options.root)
     if not data.preprocessing.is_complete:
         data = with_matrix(data, options.set, x_train)
-    logged = not options.quiet and not watched()
     result = slimdc.evaluate(
         data,
         x_test,
@@ -69,7 +66,7 @@ def _run(options: argparse.Namespace) -> None:
         device=options.device,
         width=options.width,
         seed=options.seed,
-        progress=tell_accuracies if logged else followed(options),
+        progress=followed(options),
     )
     document = {
         "set": str(options.set),

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from slimdc.errors import FileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["check_target", "one_line", "progress", "tell", "tell_accuracies"]
+    from slimdc.training.progress import Progress
+
+__all__ = ["check_target", "one_line", "progress", "tell"]
 
 
 def tell(message: str) -> None:
     """Print a line on stderr."""
-    with suppress(OSError):  # nobody reads it
+    with suppress(OSError, ValueError):  # nobody reads it, or it is closed
         print(f"slimdc: {message}", file=sys.stderr)
 
 
@@ -43,21 +43,8 @@ def check_target(path: Path, argument: str) -> None:
         raise FileError(argument, f"{path} ({error})", "the name of a file to write") from error
 
 
-def progress() -> Callable[[int, int, dict[str, float]], None] | None:
-    """Leave progress to the library's bar, or count in plain text where tqdm is missing."""
-    from slimdc.training.progress import watched
+def progress() -> Progress:
+    """Leave progress to the library's bars, or to the lines of the command where it is piped."""
+    from slimdc.commands.lines import lines_of_command
 
-    if not watched() or find_spec("tqdm") is not None:
-        return None
-
-    def count_steps(count: int, steps: int, _terms: dict[str, float]) -> None:
-        end = "\n" if count == steps else ""
-        print(f"\r{count:,} of {steps:,}", end=end, file=sys.stderr, flush=True)
-
-    return count_steps
-
-
-def tell_accuracies(count: int, steps: int, terms: dict[str, float]) -> None:
-    """Say in a log how far an evaluation is: a line at the end of each network."""
-    if "accuracy" in terms:
-        tell(f"{count:,} of {steps:,} steps, the last network {terms['accuracy']:.2f} %")
+    return lines_of_command()

@@ -10,9 +10,9 @@ import numpy as np
 
 from slimdc._array import library_of, to_numpy
 from slimdc._checks import shown
+from slimdc._png import as_source
 from slimdc.notebook.curves import spectrum
 from slimdc.notebook.page import card, facts, shown_or_text
-from slimdc.notebook.png import as_source
 from slimdc.notebook.thumbnails import Thumbnails, thumbnails
 from slimdc.parameterization.preprocessing import ImageNorm, Standardisation, Whitening
 

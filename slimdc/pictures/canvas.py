@@ -13,7 +13,7 @@ from slimdc.storage.atomic import replace
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["new_figure", "save_picture"]
+__all__ = ["new_figure", "save_drawn", "save_picture"]
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -59,7 +59,18 @@ def save_picture(figure: Figure, path: str | Path) -> None:
     """
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=120, format="png")
+    save_drawn(drawn.getvalue(), path)
+
+
+def save_drawn(picture: bytes, path: str | Path) -> None:
+    """Write a picture that is drawn already, at once or not at all.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+    """
     try:
-        replace(checked_path("path", path), drawn.getvalue())
+        replace(checked_path("path", path), picture)
     except OSError as error:
         raise FileError(str(path), f"{error}", "a path that can be written") from error

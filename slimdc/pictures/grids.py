@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slimdc._array import to_numpy
 from slimdc._checks import shown
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization import SlimmableDataset
 from slimdc.pictures.canvas import new_figure
+from slimdc.pictures.pixels import first_of_each_class, pixels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,7 +47,7 @@ def samples(sets: Mapping[str, SlimmableDataset], *, per_class: int = 1) -> Figu
     """
     if not isinstance(sets, Mapping) or not sets:
         raise InvalidTypeError("sets", shown(sets), "a mapping of names to sets")
-    return _grid({name: _images(data, per_class) for name, data in sets.items()})
+    return _grid({name: first_of_each_class(data, per_class) for name, data in sets.items()})
 
 
 def components(
@@ -80,29 +80,7 @@ def components(
     if label not in data.labels:
         raise InvalidValueError("label", shown(label), f"one of {shown(data.labels)}")
     rows = np.flatnonzero(data.members == label)[:columns]
-    return _grid({f"{k}": _pixels(data.truncate(k))[rows] for k in counts})
-
-
-def _images(data: SlimmableDataset, per_class: int) -> np.ndarray:
-    first = np.cumsum([0, *data.samples[:-1]])
-    picked = [
-        start + np.arange(min(per_class, held))
-        for start, held in zip(first, data.samples, strict=True)
-    ]
-    images: np.ndarray = _pixels(data)[np.concatenate(picked)]
-    return images
-
-
-def _pixels(data: SlimmableDataset) -> np.ndarray:
-    """Give samples as pixels in [0, 1], (n, height, width, channels)."""
-    if data.layout == "flat":
-        raise InvalidValueError("sets", f"samples of shape {data.shape}", "a set of images")
-    x = to_numpy(data.arrays()[0]).astype(np.float32)
-    raw: np.ndarray = np.asarray(data.preprocessing.invert(x, data.layout))
-    pixels: np.ndarray = np.clip(raw, 0.0, 1.0)
-    if data.layout == "channels_first":
-        pixels = np.moveaxis(pixels, 1, -1)
-    return pixels
+    return _grid({f"{k}": pixels(data.truncate(k))[rows] for k in counts})
 
 
 def _grid(lines: Mapping[str, np.ndarray]) -> Figure:

@@ -1,58 +1,73 @@
-"""Progress of long calls: a bar where a person watches, nothing in pipes, or a callable."""
+"""Progress of long calls: a bar where a person watches, nothing in pipes, or a caller's own."""
 
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeAlias
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from slimdc._checks import shown
 from slimdc.errors import InvalidTypeError
 
-__all__ = ["Progress", "Report", "reporting", "watched"]
+__all__ = ["Follower", "Progress", "Report", "reporting", "unreported", "watched"]
 
 Report: TypeAlias = Callable[[int, int, dict[str, float]], None]
-Progress: TypeAlias = Report | bool | None
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """Follows all parts of a call, also those whose steps are not the steps of a run."""
+
+    def follow(self, title: str) -> AbstractContextManager[Report]:
+        """Give a callable for (count, steps, terms) of the part of that title."""
+        ...
+
+
+Progress: TypeAlias = Report | Follower | bool | None
 
 
 @contextmanager
-def reporting(progress: Progress, title: str) -> Iterator[Report]:
+def reporting(progress: Progress, title: str, *, aside: bool = False) -> Iterator[Report]:
     """Give a callable that shows progress as the caller of a long function wants it.
 
     Parameters
     ----------
-    progress : callable, bool or None
-        A callable is given (count, steps, terms) itself. True shows a bar where tqdm is
-        installed, False nothing, None a bar only where standard error is a terminal.
+    progress : callable, Follower, bool or None
+        A callable is given (count, steps, terms) itself, and a `Follower` gives one. True shows a
+        bar, False nothing, None a bar only where somebody watches: where standard error is a
+        terminal, or in a notebook.
     title : str
         Shown beside the bar.
+    aside : bool
+        True says that the steps are not those of the run that the call is about; a callable is not
+        given them then.
 
     Yields
     ------
     callable
         Takes the count of steps done, the number of steps and the latest figures by name.
     """
+    if isinstance(progress, Follower):
+        with progress.follow(title) as report:
+            yield report
+        return
     if callable(progress):
-        yield progress
+        yield unreported if aside else progress
         return
     if progress is not None and not isinstance(progress, bool):
         raise InvalidTypeError("progress", shown(progress), "a callable, a bool or None")
     if progress is None:
-        progress = watched()
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        progress = False
-    if sys.stderr is None:  # a process without a console
-        progress = False
-    if not progress:
-        yield _silent
+        progress = watched() or _in_notebook()
+    if not progress or sys.stderr is None:  # a process without a console
+        yield unreported
         return
-    with tqdm(desc=title, unit="step", file=sys.stderr) as bar:
+    with _bar_class()(desc=title, unit="step", file=sys.stderr) as bar:
 
         def show(count: int, steps: int, terms: dict[str, float]) -> None:
-            bar.total = steps
+            if bar.total != steps:
+                bar.reset(total=steps)  # a notebook's bar would not see another total
             bar.set_postfix({k: f"{v:.3g}" for k, v in terms.items()}, refresh=False)
             bar.update(count - bar.n)
 
@@ -75,5 +90,20 @@ def watched() -> bool:
         return False
 
 
-def _silent(count: int, steps: int, terms: dict[str, float]) -> None:
-    pass
+def unreported(_count: int, _steps: int, _terms: dict[str, float]) -> None:
+    """Show nothing."""
+
+
+def _in_notebook() -> bool:
+    """Tell whether this runs in the kernel of a notebook, whose streams are no terminals."""
+    # Whoever runs in one has imported it.
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return shell is not None and "IPKernelApp" in getattr(shell, "config", ())
+
+
+def _bar_class() -> Any:
+    with warnings.catch_warnings():
+        # Of a notebook without ipywidgets: a bar of text is as good there.
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
+    return tqdm

@@ -1,4 +1,4 @@
-"""Pictures inside of a page: PNG written with the standard library."""
+"""Pixels as PNG, by the standard library alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def as_png(pixels: NDArray[np.uint8]) -> bytes:
 
     Parameters
     ----------
-    pixels : numpy.ndarray of uint8, shape (height, width) or (height, width, 3)
+    pixels : numpy.ndarray of uint8, shape (height, width), (height, width, 1) or (height, width, 3)
         Grey values, or red, green and blue.
 
     Returns
@@ -33,7 +33,7 @@ def as_png(pixels: NDArray[np.uint8]) -> bytes:
     b'PNG'
     """
     height, width = pixels.shape[:2]
-    kind = _GREY if pixels.ndim == 2 else _COLOUR
+    kind = _GREY if pixels[0, 0].size == 1 else _COLOUR
     # Each line begins with the number of its filter, 0.
     lines = np.zeros((height, 1 + pixels[0].size), np.uint8)
     lines[:, 1:] = pixels.reshape(height, -1)
