@@ -70,6 +70,18 @@ def test_one_job_alone_can_publish() -> None:
     assert "run:" not in publish
 
 
+def test_the_index_shows_a_readme_whose_links_lead_somewhere() -> None:
+    hook = tomllib.loads(text("pyproject.toml"))["tool"]["hatch"]["metadata"]["hooks"]
+    shown = text("README.md")
+    for change in hook["fancy-pypi-readme"]["substitutions"]:
+        assert SOURCE.partition("github.com")[2] in change["replacement"]
+        shown = re.sub(change["pattern"], change["replacement"], shown)
+    for target in re.findall(r"\]\(([^)]+)\)", shown):
+        assert target.startswith(("https://", "#")), target
+        file = target.partition("/slimdc/slimdc/")[2].removeprefix("blob/").removeprefix("main/")
+        assert (ROOT / file.partition("#")[0]).exists(), target
+
+
 def test_what_the_parts_of_ci_are_called_is_what_is_run() -> None:
     parts = re.search(r"^parts=\((.*)\)$", text(".ci/run"), re.M)
     asked = re.search(r"part: \[(.*)\]", text(".github/workflows/tests.yml"))
