@@ -43,7 +43,7 @@ def matching(operands: dict[str, tuple[Array, str]], *, may_be_empty: str = "") 
     >>> import numpy as np
     >>> matching({"x": (np.ones((2, 3)), "nf"), "w": (np.ones((4, 1)), "fc")})
     Traceback (most recent call last):
-    slimdc.errors.InvalidValueError: w: found shape (4, 1), expected shape (3, c)
+    slimdc.errors.InvalidValueError: w: found shape (4, 1), expected shape (3, c) (see docs/...)
     """
     arrays = [array for array, _ in operands.values()]
     for name, array in zip(operands, arrays, strict=True):
@@ -94,6 +94,7 @@ def matching_components(parts: dict[str, Any], *w: Array) -> Any:
     >>> matching_components({"part": Components(np.ones(1), np.ones((1, 3)), np.ones((2, 1)))})
     Traceback (most recent call last):
     slimdc.errors.InvalidValueError: part.vy: found shape (2, 1), expected shape (1, c)
+    (see docs/...)
     """
     operands: dict[str, tuple[Array, str]] = {}
     for rows, (name, part) in zip("Br", parts.items(), strict=False):

@@ -1,6 +1,11 @@
-"""The errors that slimdc raises: each names the argument, what was found and what was expected."""
+"""The errors that slimdc raises: each names the argument, what was found and what was expected.
+
+Each ends with the page of the documentation that says more.
+"""
 
 from __future__ import annotations
+
+from slimdc._pages import page_for, without_page
 
 __all__ = [
     "FileError",
@@ -25,22 +30,27 @@ class SlimdcError(Exception):
         What was found there.
     expected : str
         What would have been accepted.
+    see : str, optional
+        The page that says more, such as ``"docs/bytes.md"``. Where None, the page of the
+        argument, of the kind of file, or of the class of the error.
 
     Examples
     --------
-    >>> str(SlimdcError("k", found="0", expected="an int of at least 1"))
-    'k: found 0, expected an int of at least 1'
+    >>> str(InvalidValueError("k", found="0", expected="an int of at least 1"))
+    'k: found 0, expected an int of at least 1 (see docs/bytes.md)'
     """
 
-    def __init__(self, argument: str, found: str, expected: str) -> None:
+    def __init__(self, argument: str, found: str, expected: str, see: str | None = None) -> None:
+        found, expected = without_page(found), without_page(expected)
+        self.see = page_for(type(self).__name__, argument) if see is None else see
         # One string only: OSError would read three arguments as errno, strerror and filename.
-        super().__init__(f"{argument}: found {found}, expected {expected}")
+        super().__init__(f"{argument}: found {found}, expected {expected} (see {self.see})")
         self.argument = argument
         self.found = found
         self.expected = expected
 
-    def __reduce__(self) -> tuple[type[SlimdcError], tuple[str, str, str]]:
-        return type(self), (self.argument, self.found, self.expected)
+    def __reduce__(self) -> tuple[type[SlimdcError], tuple[str, str, str, str]]:
+        return type(self), (self.argument, self.found, self.expected, self.see)
 
 
 class InvalidValueError(SlimdcError, ValueError):

@@ -229,5 +229,10 @@ def _made_folder(folder: str | os.PathLike[str]) -> Path:
     try:
         where.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
-        raise FileError(str(where), str(error), "a folder that can be written to") from error
+        raise FileError(
+            str(where),
+            str(error),
+            "a folder that can be written to",
+            see="docs/large.md#a-folder-of-shards",
+        ) from error
     return where

@@ -66,7 +66,9 @@ def test_samples_of_wrong_shape(space: Space, shape: tuple[int, ...]) -> None:
 
 def test_labels_that_do_not_match(space: Space) -> None:
     message = refused(InvalidValueError, "y", space.array(X), space.array(Y[:3]))
-    assert message == "y: found 3 labels, expected one for each of 4 samples"
+    told, _, page = message.partition(" (see ")
+    assert told == "y: found 3 labels, expected one for each of 4 samples"
+    assert page == "docs/errors.md#samples-and-labels)"
     refused(InvalidValueError, "y", space.array(X), space.array(np.eye(2, dtype=np.float32)))
 
 

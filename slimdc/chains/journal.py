@@ -61,7 +61,9 @@ class Journal:
             if len(b"".join(whole)) < self._lines.stat().st_size:
                 os.truncate(self._lines, len(b"".join(whole)))
         except OSError as error:
-            raise FileError(str(folder), f"{error}", "a folder of results") from error
+            raise FileError(
+                str(folder), f"{error}", "a folder of results", see="docs/chains.md#the-folder"
+            ) from error
         if known != wanted:
             raise InvalidValueError(
                 "results",

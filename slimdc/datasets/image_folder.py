@@ -21,6 +21,7 @@ _SUFFIXES = frozenset(
 )
 _TESTS = ("test", "val", "validation")
 _LARGEST = 1 << 14  # pixels of a side
+_PAGE = "docs/install.md#data"
 
 
 def image_folder(
@@ -74,7 +75,7 @@ def image_folder(
     held = [] if test is None else _files(test, names)
     if test is not None and not set(_classes(test)) <= set(names):
         found = sorted(set(_classes(test)) - set(names))
-        raise FileError(str(test), f"the classes {found}", f"classes of {train}")
+        raise FileError(str(test), f"the classes {found}", f"classes of {train}", see=_PAGE)
     images = stacked([path for path, _ in known + held], wanted)
     classes = np.asarray([label for _, label in known + held], np.int64)
     n = len(known)
@@ -126,7 +127,7 @@ def _listed(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        raise FileError(str(folder), f"{error}", "a folder that can be read") from error
+        raise FileError(str(folder), f"{error}", "a folder that can be read", see=_PAGE) from error
 
 
 def _files(folder: Path, names: list[str]) -> list[tuple[Path, int]]:

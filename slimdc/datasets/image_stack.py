@@ -132,4 +132,6 @@ def _opened(source: _Source, size: tuple[int, int] | None, mode: str) -> Any:
                 pixels = pillow.ImageOps.fit(pixels, size[::-1], bicubic)
             return np.asarray(pixels)
     except Exception as error:  # each of Pillow's formats fails in ways of its own
-        raise FileError(name, f"an unreadable image ({error})", "an image") from error
+        raise FileError(
+            name, f"an unreadable image ({error})", "an image", see="docs/install.md#data"
+        ) from error

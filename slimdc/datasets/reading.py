@@ -77,4 +77,5 @@ def read(data: str | os.PathLike[str], root: str | os.PathLike[str] | None = Non
         repr(str(path)),
         f"one of {', '.join(map(repr, NAMES))}, an archive of CIFAR, or a folder with the files of "
         "one of them or with a folder of images for each class",
+        see="docs/install.md#data",
     )

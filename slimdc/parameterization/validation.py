@@ -124,6 +124,7 @@ def check_finite(name: str, values: HostArray) -> None:
     >>> check_finite("s", np.asarray([np.inf]))
     Traceback (most recent call last):
     slimdc.errors.InvalidValueError: s: found NaN or infinite values, expected finite values
+    (see docs/...)
     """
     if not np.isfinite(values).all():
         raise InvalidValueError(name, found="NaN or infinite values", expected="finite values")

@@ -134,6 +134,7 @@ def write_whole(path: str | os.PathLike[str], payload: bytes) -> None:
     >>> write_whole("no folder/set", b"")
     Traceback (most recent call last):
     slimdc.errors.FileError: no folder/set: found no folder ..., expected a file that can be written
+    (see docs/...)
     """
     target = checked_path("path", path)
     try:

@@ -37,7 +37,7 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     >>> with tempfile.TemporaryDirectory() as root:
     ...     with new_folder(Path(root) / "set") as folder:
     ...         _ = (folder / "part").write_bytes(b"whole")
-    ...     sorted(str(path.relative_to(root)) for path in Path(root).rglob("*"))
+    ...     sorted(path.relative_to(root).as_posix() for path in Path(root).rglob("*"))
     ['set', 'set/part']
     """
     target = Path(os.path.realpath(path))

@@ -147,6 +147,7 @@ def load(
     >>> load("missing.safetensors")
     Traceback (most recent call last):
     slimdc.errors.FileError: missing.safetensors: found no such file, expected a file to read
+    (see docs/...)
     """
     wanted = Wanted.checked(k, nbytes, strict)
     if like is not None:

@@ -147,7 +147,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Source]:
     >>> with opened("missing") as source:
     ...     pass
     Traceback (most recent call last):
-    slimdc.errors.FileError: missing: found no such file, expected a file to read
+    slimdc.errors.FileError: missing: found no such file, expected a file to read (see docs/...)
     """
     if isinstance(path, str) and is_url(path):
         from slimdc.storage.remote import remote_source

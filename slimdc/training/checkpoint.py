@@ -19,6 +19,7 @@ Terms: TypeAlias = dict[str, float]
 
 FORMAT = "slimdc-checkpoint-2"
 ALONE = "rank 0 of 1"
+_PAGE = "docs/parallel.md#killed-and-resumed"
 
 
 class Resumable(Protocol):
@@ -155,6 +156,7 @@ class Checkpoint:
                 str(self._path),
                 "a checkpoint of an earlier version" if old else "another kind of file",
                 "a checkpoint of slimdc, of this version; remove the file to start anew",
+                see=_PAGE,
             )
         ranks = metadata.get("ranks", ALONE)
         if ranks != self._ranks:
@@ -180,6 +182,7 @@ class Checkpoint:
                 str(self._path),
                 f"a damaged checkpoint ({type(error).__name__}: {error})",
                 "a checkpoint as it was saved",
+                see=_PAGE,
             ) from error
         return Found(count, arrays, history, generators)
 

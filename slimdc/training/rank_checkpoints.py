@@ -208,7 +208,12 @@ def _rename(source: Path, target: Path) -> None:
     try:
         os.replace(source, target)
     except (OSError, ValueError) as error:
-        raise FileError(str(source), str(error), "a file that can be renamed") from error
+        raise FileError(
+            str(source),
+            str(error),
+            "a file that can be renamed",
+            see="docs/parallel.md#killed-and-resumed",
+        ) from error
 
 
 def _stop(path: Path, failed: list[int]) -> NoReturn:

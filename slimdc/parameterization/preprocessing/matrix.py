@@ -17,6 +17,7 @@ from slimdc.errors import FileError, InvalidValueError, NumericalError
 __all__ = ["Fingerprint", "Matrix", "fitted_matrix", "read_matrix", "write_matrix"]
 
 _PROBES = 4
+_PAGE = "docs/preprocessing.md#the-matrix-of-a-whitening"
 # Another BLAS moves the numbers of a fingerprint by about 1e-12 of the largest (2.5e-13 between two
 # kernels of OpenBLAS, 2,000 images of 16x16x3), rounding of W to single precision by up to 1e-8.
 # Another regularisation, or other samples, move them by far more.
@@ -154,12 +155,12 @@ def read_matrix(path: str | os.PathLike[str], size: int) -> Matrix:
     tensors, metadata = read_tensors(path)
     expected = f"a matrix of {size} x {size} that save_matrix wrote"
     if metadata.get("format") != "slimdc-zca" or DIGEST not in metadata:
-        raise FileError(os.fspath(path), f"format {metadata.get('format')!r}", expected)
+        raise FileError(os.fspath(path), f"format {metadata.get('format')!r}", expected, see=_PAGE)
     found: dict[str, Any] = {name: (x.dtype.name, x.shape) for name, x in tensors.items()}
     if found != {"mean": ("float64", (size,)), "matrix": ("float32", (size, size))}:
-        raise FileError(os.fspath(path), f"{found}", expected)
+        raise FileError(os.fspath(path), f"{found}", expected, see=_PAGE)
     if not all(np.isfinite(x).all() for x in tensors.values()):
-        raise FileError(os.fspath(path), "values that are not finite", expected)
+        raise FileError(os.fspath(path), "values that are not finite", expected, see=_PAGE)
     return Matrix(tensors["mean"], tensors["matrix"])
 
 

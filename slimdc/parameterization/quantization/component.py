@@ -162,7 +162,7 @@ def decoded(blobs: Sequence[bytes], shapes: Sequence[Shape]) -> list[Integers]:
     --------
     >>> decoded([b""], [Shape(1, np.zeros(3, np.int64))])
     Traceback (most recent call last):
-    slimdc.errors.InvalidValueError: component 0: found 0 bytes, expected at least 6
+    slimdc.errors.InvalidValueError: component 0: found 0 bytes, expected at least 6 (see docs/...)
     """
     strings: list[bytes] = []
     scales: list[Integers] = []

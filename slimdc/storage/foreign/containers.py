@@ -81,6 +81,7 @@ def container_of(path: Path) -> str:
     >>> container_of(Path("missing"))
     Traceback (most recent call last):
     slimdc.errors.FileError: missing: found no such file, expected a file or a folder to read
+    (see docs/...)
     """
     try:
         if os.path.isdir(path):

@@ -89,7 +89,7 @@ def host(x: Any, source: str) -> HostArray:
     --------
     >>> host([1, 2], "file")
     Traceback (most recent call last):
-    slimdc.errors.FileError: file: found a list, expected an array of numbers
+    slimdc.errors.FileError: file: found a list, expected an array of numbers (see docs/...)
     """
     expected = "an array of numbers"
     if isinstance(x, list | tuple | dict | str | bytes) or not hasattr(x, "dtype"):
@@ -188,6 +188,7 @@ def classes_of(y: Any, count: int, source: str) -> HostArray:
     >>> classes_of(np.asarray([1, -1]), 2, "file")
     Traceback (most recent call last):
     slimdc.errors.FileError: file: found the label -1, expected classes from 0 upwards
+    (see docs/...)
     """
     held = host(y, source)
     if held.dtype.kind not in "iu" or held.shape != (count,):

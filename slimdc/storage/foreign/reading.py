@@ -139,6 +139,7 @@ def recognised(
     >>> recognised("missing")
     Traceback (most recent call last):
     slimdc.errors.FileError: missing: found no such file, expected a file or a folder to read
+    (see docs/...)
     """
     one_of("format", format, ("auto", *NAMES))
     paths = containers.paths_of(path)
