@@ -125,8 +125,8 @@ for name, accuracy in found.items():
     print(f"{name:>14}  {accuracy:.1f} %")
 
 # %% [markdown]
-# The parts of a run are in [Architecture](../architecture.md#a-run) and the [API
-# reference](../api.md#runs); a method that stays goes into a file of its own in `slimdc/methods`,
+# The parts of a run are in [Architecture](../architecture.md#a-run) and on the page
+# [Runs](../api/runs.md); a method that stays goes into a file of its own in `slimdc/methods`,
 # with a test against an oracle.
 #
 # ## To be sure
