@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slimdc.errors import SlimdcWarning
-from slimdc.parameterization import SlimmableDataset, held, readable, truncation
+from slimdc.parameterization import SlimmableDataset, dataset, held, truncation
 
 
 def expected_cut(
@@ -69,7 +69,7 @@ def test_truncation_copies_only_what_stays_and_where_it_lies(
     host = [factor.astype(np.float32) for factor in (u, s, vx, vy)]
     data = SlimmableDataset.from_factors(*(space.array(factor) for factor in host))
     to_host: list[tuple[int, ...]] = []
-    for module in (truncation, held, readable):
+    for module in (truncation, held, dataset):
 
         def recorded(x: Any, *arguments: Any, plain: Any = module.to_numpy) -> Any:
             to_host.append(tuple(x.shape))
