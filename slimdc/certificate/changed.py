@@ -31,7 +31,7 @@ _Gauge = Callable[[Components, Components], Components]
 class Sides(NamedTuple):
     """A compression whose kept were changed, and both sets whole.
 
-    Parameters
+    Attributes
     ----------
     compression : Compression
         What was kept, and what the set after holds instead.
@@ -72,7 +72,7 @@ class Sides(NamedTuple):
 class Solutions(NamedTuple):
     """Least-norm solutions of two sets, and whether they are the only ones.
 
-    Parameters
+    Attributes
     ----------
     before, after : numpy.ndarray (d, c)
         W and W'.

@@ -25,7 +25,7 @@ Kind: TypeAlias = Literal["truncation", "rows"]
 class Compression(NamedTuple):
     """A set that holds, in each class, as many equations as were kept of the set before.
 
-    Parameters
+    Attributes
     ----------
     kind : {"truncation", "rows"}
         Whether components were kept, or samples.

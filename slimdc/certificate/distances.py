@@ -178,7 +178,7 @@ def solution(part: Components, full_rank: bool, eps: float) -> Matrix:
 class Projection(NamedTuple):
     """What a truncation of full rank does to the solution W, which it projects.
 
-    Parameters
+    Attributes
     ----------
     frobenius, spectral : float
         Infinity-order distance ‖W − W'‖.

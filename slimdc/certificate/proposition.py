@@ -29,7 +29,7 @@ EPS = sys.float_info.epsilon
 class Setting(NamedTuple):
     """A truncation of full rank, and what its bounds depend on.
 
-    Parameters
+    Attributes
     ----------
     truncation : Truncation
         What is kept and what is removed.
@@ -60,7 +60,7 @@ class Setting(NamedTuple):
 class Order(NamedTuple):
     """A distance that bounds are compared with.
 
-    Parameters
+    Attributes
     ----------
     name, norm : str
         As `slimdc.certificate.Bound` has them.

@@ -22,7 +22,7 @@ Matrix: TypeAlias = NDArray[np.float64]
 class Step(NamedTuple):
     """One step of gradient descent on Eq. 5.
 
-    Parameters
+    Attributes
     ----------
     w : numpy.ndarray (d, c)
         Where it starts.
@@ -42,7 +42,7 @@ class Step(NamedTuple):
 class Scaled(NamedTuple):
     """Components, w and η divided by powers of two, so that no entry is above 1.
 
-    Parameters
+    Attributes
     ----------
     part : Components
         Divided by powers of two, each of its arrays by one.

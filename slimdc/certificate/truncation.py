@@ -25,7 +25,7 @@ __all__ = [
 class OneClass(NamedTuple):
     """One class of a set in float64, without padding.
 
-    Parameters
+    Attributes
     ----------
     label : int
         The class.
@@ -49,7 +49,7 @@ class OneClass(NamedTuple):
 class Truncation(NamedTuple):
     """The components of all classes that slimming keeps, and those that it removes.
 
-    Parameters
+    Attributes
     ----------
     kept, removed : Components
         NumPy float64 arrays.
