@@ -3,8 +3,9 @@
     python .ci/browse.py SITE [--chromium FILE] [--screenshots FOLDER] [--pages PAGE ...]
 
 Fails on what a browser's console calls an error, on a file that is missing, on a request that
-leaves the site, on mathematics that was not typeset, on a page or a block that is wider than
-what holds it, and on a search whose first answer is not the expected one.
+leaves the site, on mathematics that was not typeset, on pictures that show nothing and markup that
+is shown, on a page or a block that is wider than what holds it, and on a search whose first answer
+is not the expected one.
 """
 
 from __future__ import annotations
@@ -71,6 +72,20 @@ BAD_MATHEMATICS = """() => [...document.querySelectorAll(".arithmatex")]
   .filter(box => !box.querySelector(".katex") || box.querySelector(".katex-error"))
   .map(box => box.textContent.slice(0, 80))"""
 
+# Pictures that show nothing, and markup that is shown instead of being obeyed.
+BAD_MARKUP = """() => {
+  const found = [...document.images].filter(image => !image.src || !image.naturalWidth)
+    .map(image => image.alt.slice(0, 80) || image.outerHTML.slice(0, 80));
+  const words = document.createTreeWalker(document.querySelector("article") || document.body, 4);
+  while (words.nextNode()) {
+    const text = words.currentNode;
+    if (!text.parentElement.closest("code, pre, script, style")
+        && /<\\/?[a-z]+[ >]| (src|href)=|\\]\\(|\\*\\*/.test(text.textContent))
+      found.push(text.textContent.trim().slice(0, 80));
+  }
+  return found;
+}"""
+
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def translate_path(self, path: str) -> str:
@@ -123,6 +138,7 @@ def _look(page: Page, width: int, faults: list[str], scrolling: list[str]) -> in
         page.wait_for_selector("html[data-typeset]", timeout=20_000, state="attached")
     page.evaluate("document.fonts.ready")
     faults += [f"not typeset: {text}" for text in page.evaluate(BAD_MATHEMATICS)]
+    faults += [f"not shown as meant: {text}" for text in page.evaluate(BAD_MARKUP)]
     for what, said in page.evaluate(WIDE):
         inside = what == MAY_SCROLL.get(width)
         (scrolling if inside else faults).append(f"{what} too wide, {said}")

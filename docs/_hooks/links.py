@@ -9,8 +9,8 @@ __all__ = ["on_page_content"]
 
 _MATHEMATICS = "math.md"
 _STATED = re.compile(r"\{.*#eq-(\d+)\b.*\}")
-# Nothing is changed inside of these.
-_KEPT = re.compile(r"<(a|code|pre|h[1-6]|script|svg)\b.*?</\1>", re.DOTALL)
+# Nothing is changed inside of these, nor in any tag: pictures have texts as attributes.
+_KEPT = re.compile(r"<(a|code|pre|h[1-6]|script|svg)\b.*?</\1>|<[^>]*>", re.DOTALL)
 _EQUATIONS = re.compile(r"\bEqs?\. \d+(?:(?:, | and | to | or )\d+)*")
 _PAGES = re.compile(r"\bdocs/([\w/-]+\.md)\b")
 
