@@ -153,7 +153,7 @@ def condense(
     material = Material(real, rows, members, layout, preprocessing, dtype_of_real)
     place = partial(Compute.chosen, like(real[:1], source), backend, device, dtype)
     task = Task(material, None, ipc, source, network, settings, rng, place)
-    start = way.start(task)
+    start = way.begun(task)
     if way.plan is None or settings.steps == 0:
         return start
     plan = way.plan(start, task)

@@ -183,7 +183,7 @@ def slim(
             choice = choose(budget, task, way, report)
         after, lossless = choice.candidate.data, False
     else:
-        choice, after = None, way.start(task)
+        choice, after = None, way.begun(task)
         if samples == "match" and len(after) > sum(after.components):
             after = matched(after)
         lossless = samples == "keep" and after.components == before.components

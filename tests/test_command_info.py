@@ -109,6 +109,16 @@ def test_a_cut_file_is_a_shorter_set(images: Path, capsys) -> None:
     printed = info(images, capsys)
     assert "state          cut: 2 of 3 components are whole\n" in printed
     assert printed.splitlines()[-1].split()[-1] == "-"
+    assert " bytes if whole\n" in printed
+
+
+def test_a_file_cut_before_its_first_component_is_an_error(images: Path, capsys) -> None:
+    first = slimdc.storage.inspect(images).prefixes[0]
+    images.write_bytes(images.read_bytes()[: first - 1])
+    assert cli.main(["info", str(images)]) == 1
+    printed = capsys.readouterr()
+    assert "cut: 0 of 3 components are whole" in printed.out
+    assert printed.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("keep", [0, 30])

@@ -897,6 +897,11 @@ def test_the_command(tmp_path, capsys) -> None:
     capsys.readouterr()
     assert command(ours, tmp_path / "mtt", "--format", "mtt") == 1
     assert "soft labels" in capsys.readouterr().err
+    classes = slimdc.load(ours).members.tolist()
+    assert command(ours, tmp_path / "hard", "--format", "kip", "--labels", "classes") == 0
+    y = given(slimdc.read(tmp_path / "hard", preprocessing="none"))[1]
+    assert sorted(y.argmax(axis=1).tolist()) == classes
+    assert (np.count_nonzero(y > 0, axis=1) == 1).all()
 
 
 def test_the_command_takes_all_that_reading_takes(tmp_path) -> None:

@@ -13,7 +13,8 @@ from conftest import library
 from differences import relative
 
 import slimdc
-from slimdc.errors import SlimdcError, SlimdcWarning
+from slimdc import SlimmableDataset
+from slimdc.errors import InvalidValueError, SlimdcError, SlimdcWarning
 from slimdc.methods.distribution_matching import DmSettings
 from slimdc.methods.frepo import FrepoSettings
 from slimdc.methods.method import Method, Task, Way
@@ -181,6 +182,30 @@ def test_dm_brings_mean_embeddings_together_in_unseen_networks(plain: Any) -> No
         for steps in (0, 60)
     )
     assert apart(made) < 0.7 * apart(start)
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (lambda task: None, "a start that gives NoneType, expected a SlimmableDataset"),
+        (lambda task: task.material.x[:6], "expected a SlimmableDataset"),
+        (
+            lambda task: task.whole.select([0, 2]),
+            r"a start that gives the classes \(0, 2\), expected those before: \(0, 1, 2\)",
+        ),
+    ],
+)
+def test_what_a_method_makes_is_a_set_of_the_same_classes(start: Any, message: str) -> None:
+    mine = Method(
+        "mine", "test", condense=None, slim=Way(start, None, METHODS["random"].slim.presets)
+    )
+    with pytest.raises(SlimdcError, match=f"method: found .*{message}"):
+        slimdc.slim(SlimmableDataset.from_arrays(*images()), 2, method=mine)
+
+
+def test_a_way_has_default_settings() -> None:
+    with pytest.raises(InvalidValueError, match=r"presets: found \['paper'\], expected 'default'"):
+        Way(lambda task: task.whole, None, {"paper": None})
 
 
 @pytest.mark.parametrize("method", TRAINED)

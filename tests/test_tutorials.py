@@ -54,7 +54,7 @@ def test_every_tutorial_is_in_the_menu_and_on_the_page_of_all() -> None:
     overview = (DOCS / "tutorials" / "index.md").read_text(encoding="utf-8")
     for path in SCRIPTS:
         assert f"tutorials/{path.stem}.md" in menu
-        assert f"({path.stem}.md)" in overview
+        assert f"({path.stem}.py)" in overview
 
 
 SCRIPT = """ignored = 1

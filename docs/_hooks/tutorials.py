@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,8 @@ sys.path.insert(0, str(_HERE))
 from cells import Cell, cells_of  # noqa: E402
 
 _log = get_plugin_logger("tutorials")
+# But not where it is to be downloaded.
+_TO_SCRIPT = re.compile(r"\]\(((?:[\w./]*tutorials/)?\w+)\.py\)(?!\{)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -47,6 +50,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         for uri, content in made.items():
             files.append(File.generated(config, uri, content=content))
     return files
+
+
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Lead to the page of a script where its name is linked: a clone has the script alone."""
+    return _TO_SCRIPT.sub(r"](\1.md)", markdown)
 
 
 def _shown(path: Path) -> list[dict[str, str]]:

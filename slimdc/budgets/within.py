@@ -72,7 +72,7 @@ def choose(budget: Budget, task: Task, way: Way, report: Report = unreported) ->
             raise InvalidValueError(name, found, "k, and bits= or nbytes=")
         if budget.k is None:
             raise InvalidTypeError("k", "None", "k beside bits= or nbytes=: this method needs it")
-        tried = [Candidate("components", budget.k, way.start(task))]
+        tried = [Candidate("components", budget.k, way.begun(task))]
     else:
         start, k = budget.start, budget.k
         if k is not None:  # refuses what no class holds, and says that some hold fewer

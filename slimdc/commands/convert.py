@@ -64,6 +64,13 @@ def add(command: argparse.ArgumentParser) -> None:
         ),
         ("auto", "none", *STATISTICS, *_WHITENED),
     )
+    command.add_argument(
+        "--labels",
+        choices=("rows", "classes"),
+        default="rows",
+        help="what of the labels is written: the rows held, or the class of each sample alone, "
+        "which formats of classes take of a slimmed set (default: %(default)s)",
+    )
     add_foreign(command)
     command.add_argument(
         "--data",
@@ -94,7 +101,7 @@ def _run(options: argparse.Namespace) -> None:
     )
     if options.data is not None and not data.preprocessing.is_complete:
         data = with_matrix(data, options.sets[0], _images(options, data.layout))
-    slimdc.write(data, options.out, format=options.format)
+    slimdc.write(data, options.out, format=options.format, labels=options.labels)
     document = {
         "file": str(options.out),
         "format": options.format,

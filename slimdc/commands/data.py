@@ -51,7 +51,12 @@ def all_images(name: str, root: Path | None) -> datasets.RealDataset:
     """
     real = _read(name, root)
     if not len(real.x_test):
-        raise FileError("--data", f"{name} without test images", "a folder with train/ and test/")
+        raise FileError(
+            "--data",
+            f"{name} without test images",
+            "a folder with train/ and test/, in each a folder for each class",
+            "docs/install.md#data",
+        )
     return real
 
 

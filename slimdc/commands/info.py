@@ -65,13 +65,14 @@ def _run(options: argparse.Namespace) -> None:
         classes=options.classes,
     )
     answer(options, "\n".join(_lines(report)), report.to_dict())
-    if report.damaged or report.problem:
+    if report.damaged or report.problem or report.whole == 0:
         raise FileError(report.name, report.verdict, "a file as it was written")
 
 
 def _lines(report: FileReport) -> Iterator[str]:
     known = report.description
-    size = "" if report.nbytes is None else f", {report.nbytes:,} bytes"
+    cut = report.whole is not None and report.whole < report.components
+    size = "" if report.nbytes is None else f", {report.nbytes:,} bytes{' if whole' * cut}"
     own = f"a slimmable file, version {report.version}"
     yield f"{report.name}: {own if report.version else f'a set of format {report.format}'}{size}"
     yield ""

@@ -186,11 +186,37 @@ class Way:
         Plans its training; None for a learning-free method.
     presets : mapping
         Settings by name, ``"default"`` among them.
+
+    Raises
+    ------
+    InvalidValueError
+        There is no default among the presets.
     """
 
     start: Callable[[Task], SlimmableDataset]
     plan: Callable[[SlimmableDataset, Task], Plan] | None
     presets: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if "default" not in self.presets:
+            raise InvalidValueError("presets", shown(list(self.presets)), "'default' among them")
+
+    def begun(self, task: Task) -> SlimmableDataset:
+        """Make the set that training starts from, and see that it is one.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            What `start` gave is no set, or lacks classes of the set before.
+        """
+        found = self.start(task)
+        if not isinstance(found, SlimmableDataset):
+            made = f"a start that gives {type(found).__name__}"
+            raise InvalidTypeError("method", made, "a SlimmableDataset, as task.dataset makes it")
+        if task.before is not None and found.labels != task.before.labels:
+            made = f"a start that gives the classes {shown(found.labels)}"
+            raise InvalidValueError("method", made, f"those before: {shown(task.before.labels)}")
+        return found
 
 
 @dataclass(frozen=True)

@@ -81,5 +81,7 @@ def _way(method: str | Method, verb: str, choose: _Choose) -> Way:
     if way is None:
         able = ", ".join(repr(m.name) for m in METHODS.values() if choose(m) is not None)
         told = shown(method) if found is None else f"{found.name!r}, which cannot {verb}"
-        raise InvalidValueError("method", told, f"one that can {verb}: {able}")
+        raise InvalidValueError(
+            "method", told, f"one that can {verb}: {able}; or a slimdc.methods.Method"
+        )
     return way

@@ -124,8 +124,9 @@ def read_start(source: Source, nbytes: int | None = None) -> Start | None:
     begin = source.read(0, first)
     length = int.from_bytes(begin[:8], "little")
     if len(begin) < 8 or not 2 <= length <= _LONGEST:
-        found = f"{len(begin)} bytes" if len(begin) < 8 else f"a header of {length:,} bytes"
-        raise _no_safetensors(source, found)
+        if len(begin) < 8:
+            raise _no_safetensors(source, f"{len(begin)} bytes" if begin else "nothing in it")
+        raise _no_safetensors(source, f"it begins with {begin[:8]!r}")
     end = 8 + length
     if len(begin) < end:
         begin += source.read(len(begin), end)
@@ -278,7 +279,7 @@ def _no_safetensors(source: Source, found: str) -> FileError:
     return FileError(
         source.name,
         found=f"a file that is truncated or no safetensors file ({found})",
-        expected="a safetensors file",
+        expected="a slimmable file; `slimdc.read` and `slimdc convert` take sets of others",
     )
 
 

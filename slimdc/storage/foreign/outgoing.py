@@ -109,7 +109,7 @@ def classes_from(data: SlimmableDataset, name: str) -> NDArray[np.int64]:
             "data",
             "soft labels",
             f"one-hot rows, of any scale and offset: format {name!r} holds classes (to drop what "
-            "the labels say beside them, write with labels='classes')",
+            "the labels say beside them: labels='classes', on the command line --labels classes)",
         )
     return classes
 
