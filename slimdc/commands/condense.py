@@ -8,7 +8,7 @@ from pathlib import Path
 from slimdc.commands.answers import answer, followed
 from slimdc.commands.data import train_images
 from slimdc.commands.messages import check_target
-from slimdc.commands.options import add_answer, add_data, add_method, add_training, whole
+from slimdc.commands.options import add_answer, add_data, add_method, add_run, whole
 
 __all__ = ["add"]
 
@@ -32,19 +32,7 @@ def add(command: argparse.ArgumentParser) -> None:
         help="the space that the set lives in; the matrix of zca is written beside OUT "
         "(default: %(default)s)",
     )
-    command.add_argument(
-        "--steps",
-        type=whole,
-        metavar="N",
-        help="training steps; 0 leaves the start (default: the method's)",
-    )
-    add_training(command, "the method's")
-    command.add_argument(
-        "--checkpoint",
-        type=Path,
-        metavar="PATH",
-        help="write progress there, and resume from it where it exists (default: none)",
-    )
+    add_run(command, "leaves the start")
     add_answer(command)
     command.set_defaults(run=_run)
 

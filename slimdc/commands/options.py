@@ -16,6 +16,7 @@ __all__ = [
     "add_data",
     "add_foreign",
     "add_method",
+    "add_run",
     "add_training",
     "completed",
     "file_argument",
@@ -84,6 +85,33 @@ def add_training(command: argparse.ArgumentParser, width: str) -> None:
         type=whole,
         metavar="N",
         help=f"filters of the networks' first layer (default: {width})",
+    )
+
+
+def add_run(command: argparse.ArgumentParser, untrained: str, names: str = "") -> None:
+    """Add how long a set is trained, in which networks, and where its progress is kept.
+
+    Parameters
+    ----------
+    command : argparse.ArgumentParser
+        The command.
+    untrained : str
+        What 0 steps do.
+    names : str
+        What else is to be said of the name of the checkpoint.
+    """
+    command.add_argument(
+        "--steps",
+        type=whole,
+        metavar="N",
+        help=f"training steps; 0 {untrained} (default: the method's)",
+    )
+    add_training(command, "the method's")
+    command.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="PATH",
+        help=f"write progress there, and resume from it where it exists{names} (default: none)",
     )
 
 

@@ -12,9 +12,8 @@ from slimdc.commands.messages import check_target
 from slimdc.commands.options import (
     add_answer,
     add_method,
-    add_training,
+    add_run,
     file_argument,
-    whole,
 )
 
 if TYPE_CHECKING:
@@ -41,20 +40,7 @@ def add(command: argparse.ArgumentParser) -> None:
         help="with few bits: keep directions, samples, or what loses less (default: %(default)s)",
     )
     add_method(command, "slim")
-    command.add_argument(
-        "--steps",
-        type=whole,
-        metavar="N",
-        help="training steps; 0 is learning-free (default: the method's)",
-    )
-    add_training(command, "the method's")
-    command.add_argument(
-        "--checkpoint",
-        type=Path,
-        metavar="PATH",
-        help="write progress there, and resume from it where it exists; for several values a name "
-        "with {k} or the like (default: none)",
-    )
+    add_run(command, "is learning-free", "; for several values a name with {k} or the like")
     add_answer(command)
     command.set_defaults(run=_run, refuse=command.error)
 

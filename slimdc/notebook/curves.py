@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,8 +93,8 @@ def _up(share: float) -> float:
     return _HEIGHT - _MARGIN - share * (_HEIGHT - 2 * _MARGIN)
 
 
-def _points(pairs: object) -> str:
-    return " ".join(f"{x:.1f},{_up(y):.1f}" for x, y in pairs)  # type: ignore[attr-defined]
+def _points(pairs: Iterable[tuple[float, float]]) -> str:
+    return " ".join(f"{x:.1f},{_up(y):.1f}" for x, y in pairs)
 
 
 def _base(y: float) -> str:
