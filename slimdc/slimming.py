@@ -75,8 +75,8 @@ def slim(
         training sees the set as it will be rounded.
     nbytes : int, optional
         Bytes that a file of the result may take, header and all. Directions or rows, their number
-        and their bits are chosen together so that random networks lose least (Eq. 7, relative);
-        ``print`` says what and why. A set of few bits that fits already stays as it is.
+        and their bits are chosen together so that the solutions of random networks (Eq. 7) turn
+        least; ``print`` says what and why. A set of few bits that fits already stays as it is.
     keep : float, optional
         Share of the solutions of random networks to be kept, such as 0.9, in as few bytes as may
         be. One of `bits`, `nbytes` and `keep` can be given.

@@ -29,9 +29,9 @@ __all__ = [
 ]
 
 _TRIED = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80, 112, 160)
-# A step is sought between the one of a byte for each number, and this multiple of it.
-_WIDEST = 2.0**10
-_HALVINGS = 8
+# A step is sought by octaves above the one of a byte for each number, and then within its octave.
+_OCTAVES = 10
+_HALVINGS = 4
 
 Key: TypeAlias = Callable[["Choice"], tuple[float, float]]
 
@@ -85,7 +85,7 @@ class Choice:
     step : float
         With which it takes about as many.
     lost : float
-        What is lost of the solutions of random networks (Eq. 7, relative).
+        What is lost of the direction of the solutions of random networks (Eq. 7).
     reason : str
         In words, with what the best of the other kind would have lost.
     whole : int or None
@@ -191,7 +191,13 @@ def choose_by_share(keep: float, tried: Iterable[Candidate], criterion: Criterio
         most = max(most, 1.0 - lost)
         if lost > 1.0 - keep:
             continue
-        ratio = _WIDEST
+        # From the widest down: what is lost need not grow with every step.
+        for octave in range(_OCTAVES, 0, -1):
+            next_lost = criterion(candidate.rounded(rounder, low * 2.0**octave))
+            if next_lost <= 1.0 - keep:
+                low, lost = low * 2.0**octave, next_lost
+                break
+        ratio = 2.0
         for _ in range(_HALVINGS):
             ratio **= 0.5
             next_lost = criterion(candidate.rounded(rounder, low * ratio))
@@ -200,8 +206,7 @@ def choose_by_share(keep: float, tried: Iterable[Candidate], criterion: Criterio
         found.append(Choice(candidate, math.ceil(rounder.bytes_at(low)), low, lost, ""))
     if not found:
         most = math.floor(most * 1e4) / 1e4
-        said = f"at most {most:g}, what all of it keeps" if most > 0 else "more of it: this is lost"
-        raise InvalidValueError("keep", shown(keep), said)
+        raise InvalidValueError("keep", shown(keep), f"at most {most:g}, what all of it keeps")
     best = _best(found, lambda choice: (choice.nbytes, choice.lost))
     # What it takes was estimated; what is trained from it must find room too.
     rounder = best.candidate.rounder
@@ -236,7 +241,7 @@ def share(lost: float) -> str:
 
     Examples
     --------
-    >>> share(0.25), share(1.5)
-    ('75.0 %', '0.0 %')
+    >>> share(0.25)
+    '75.0 %'
     """
-    return f"{100 * max(0.0, 1.0 - lost):.1f} %"
+    return f"{100 * (1.0 - lost):.1f} %"
