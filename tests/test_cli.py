@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from conftest import library
 
 import slimdc
 from slimdc import cli, demo
@@ -43,6 +45,69 @@ def test_evaluate_on_the_sample(images: Path, capsys) -> None:
     arguments = ["--data", "sample", "--repeats", "1", "--steps", "1", "--width", "1"]
     assert cli.main(["evaluate", str(images), *arguments]) == 0
     assert "on 1,000 real test images" in capsys.readouterr().out
+
+
+def test_evaluate_lays_out_several_sets(images: Path, tmp_path: Path, capsys) -> None:
+    small = tmp_path / "small"
+    slimdc.save(slimdc.load(images).truncate(1), small)
+    arguments = ["--data", "sample", "--repeats", "2", "--steps", "1", "--width", "1"]
+    assert cli.main(["evaluate", str(images), str(small), *arguments]) == 0
+    printed = capsys.readouterr()
+    head, first, second, last = printed.out.splitlines()
+    assert head.split() == ["set", "components", "bytes", "file", "bytes", "accuracy"]
+    for line, path in ((first, images), (second, small)):
+        data = slimdc.load(path)
+        name, components, nbytes, file_nbytes, mean, sign, *_ = line.split()
+        assert (name, int(components), sign) == (str(path), data.components_per_class, "±")
+        assert int(nbytes.replace(",", "")) == data.nbytes
+        assert int(file_nbytes.replace(",", "")) == path.stat().st_size
+        sample = slimdc.datasets.sample()
+        options = {"protocol": "quick", "repeats": 2, "steps": 1, "width": 1, "progress": False}
+        found = slimdc.evaluate(data, sample.x_test, sample.y_test, **options)
+        assert mean == f"{found.mean:.2f}"
+        assert f"{path}: {found}" in printed.err
+    assert last == "on 1,000 real test images, 2 networks of 1 steps for each set"
+
+
+def test_evaluate_draws_the_curve(images: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    library("matplotlib")
+    drawn = {}
+    monkeypatch.setattr("slimdc.pictures.budgets", lambda curves: drawn.update(curves))
+    monkeypatch.setattr(
+        "slimdc.pictures.save_picture", lambda _, path: path.write_bytes(b"a picture")
+    )
+    small, out = tmp_path / "small", tmp_path / "curve.png"
+    slimdc.save(slimdc.load(images).truncate(1), small)
+    arguments = ["--data", "sample", "--repeats", "1", "--steps", "1", "--width", "1", "--json"]
+    call = ["evaluate", str(images), str(small), *arguments, "-o", str(out)]
+    assert cli.main(call) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert out.read_bytes() == b"a picture"
+    assert document["picture"] == str(out)
+    points = [[cell["file_nbytes"], cell["mean"]] for cell in document["sets"]]
+    assert [list(point) for point in drawn["sample"]] == sorted(points)  # fewest bytes first
+
+
+def test_what_cannot_be_evaluated_is_said_first(images: Path, tmp_path: Path, capsys) -> None:
+    def trains(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    for wrong in (["missing"], ["--out", str(tmp_path / "no" / "folder.png")]):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(slimdc, "evaluate", trains)
+            assert cli.main(["evaluate", str(images), *wrong, "--data", "sample"]) == 1
+        error_line(capsys)
+
+
+def test_the_set_in_the_package_has_a_name(tmp_path: Path, monkeypatch, capsys) -> None:
+    assert cli.main(["info", "sample"]) == 0
+    assert "322,464 bytes" in capsys.readouterr().out
+    assert cli.main(["slim", "sample", str(tmp_path / "out"), "-k", "1", "--steps", "0"]) == 0
+    assert slimdc.load(tmp_path / "out").components_per_class == 1
+    # A file of this name is the file.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").rename("sample")
+    assert cli.main(["slim", "sample", "out", "-k", "2", "--steps", "0"]) == 1
 
 
 def test_evaluate_takes_a_protocol(images: Path, capsys) -> None:

@@ -87,7 +87,7 @@ CASES = {
     "evaluate": (
         ["evaluate", "{images}", "--data", "sample", "--repeats", "1", "--steps", "1", "--width",
          "1"],
-        "set data test_images protocol networks steps accuracies mean std",
+        "data test_images protocol sets picture",
     ),
     "convert": (
         ["convert", "{images}", "{out}", "--format", "frepo"],
@@ -139,6 +139,11 @@ def test_the_keys_of_lists(images: Path, tmp_path: Path, capsys) -> None:
     keys = "file asked components_before components nbytes_before nbytes file_nbytes reason"
     for made in json.loads(capsys.readouterr().out)["made"]:
         assert sorted(made) == sorted(keys.split())
+    arguments = ["evaluate", str(images), "--data", "sample", "--repeats", "1", "--steps", "1"]
+    assert cli.main([*arguments, "--width", "1", "--json"]) == 0
+    (cell,) = json.loads(capsys.readouterr().out)["sets"]
+    keys = "set components nbytes file_nbytes networks steps accuracies mean std"
+    assert sorted(cell) == sorted(keys.split())
     assert cli.main(["info", str(images), "--json"]) == 0
     for prefix in json.loads(capsys.readouterr().out)["prefixes"]:
         assert sorted(prefix) == ["energy", "k", "nbytes"]

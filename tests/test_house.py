@@ -79,7 +79,7 @@ PUBLIC = {
         Codes Rounder factors_of quantized unpacked
     """,
     "slimdc.pictures": """
-        accuracies components convergence overview samples save_picture sensitivity spectrum
+        accuracies budgets components convergence overview samples save_picture sensitivity spectrum
     """,
     "slimdc.protocols": """
         PROTOCOLS label_rows protocol_named steps_for steps_of

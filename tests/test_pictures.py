@@ -113,6 +113,18 @@ def test_every_way_of_a_chain_is_drawn_and_budgets_are_named_where_there_is_room
     assert ticks == ["322,000", "31,500"]
 
 
+def test_budgets_are_bytes() -> None:
+    figure = pictures.budgets({"ours": [(608, 68.6), (4_009, 80.5)]})
+    (axis,) = figure.axes
+    assert (axis.get_xscale(), axis.get_xlabel(), axis.get_ylabel()) == (
+        "log",
+        "bytes",
+        "accuracy, %",
+    )
+    (line,) = axis.lines
+    assert line.get_xydata().tolist() == [[608.0, 68.6], [4009.0, 80.5]]
+
+
 def test_pictures_are_saved_as_png(tmp_path: Path) -> None:
     figure = pictures.sensitivity({"first": [(0.1, 80.0), (10.0, 81.0)]})
     pictures.save_picture(figure, tmp_path / "a.png")

@@ -42,16 +42,16 @@ for nbytes, percent in sorted(curve.items()):
     print(f"{nbytes:>8,} bytes  {percent:.1f} %")
 
 # %% Accuracy against the bytes of the file
-from matplotlib.figure import Figure
-
-figure = Figure(figsize=(6, 3.5), layout="constrained")
-axes = figure.subplots()
-axes.plot(*zip(*sorted(curve.items())), marker="o")
-axes.set(xscale="log", xlabel="bytes of the file", ylabel="accuracy (%)")
-axes.grid(alpha=0.3)
-figure
+slimdc.pictures.budgets({"at once": sorted(curve.items())})
 
 # %% [markdown]
+# On the command line, with the networks of a protocol and so in minutes:
+#
+# ```bash
+# slimdc slim sample "of-{nbytes}.safetensors" --nbytes 10000 2500 1000 --steps 0
+# slimdc evaluate of-*.safetensors sample --data sample --out curve.png
+# ```
+#
 # ## Without real images
 #
 # The set alone tells as well: `keep` asks for the fewest bytes that keep a share of what random

@@ -14,6 +14,7 @@ from slimdc.commands.options import (
     add_method,
     add_training,
     completed,
+    set_file,
     whole,
 )
 
@@ -46,7 +47,7 @@ def add(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--start",
-        type=Path,
+        type=set_file,
         metavar="SET",
         help="begin with this set; nothing is made anew then (default: condense the data)",
     )

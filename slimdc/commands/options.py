@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import glob
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,18 +21,22 @@ __all__ = [
     "completed",
     "file_argument",
     "number",
-    "path_or_url",
+    "set_file",
+    "set_or_url",
     "whole",
 ]
 
 _Number = TypeVar("_Number", int, float)
 
-_SLIMMABLE = "a slimmable file, as slimdc.save writes it, or its URL"
+_SAMPLE = "sample"
+_SLIMMABLE = (
+    f"a slimmable file, as slimdc.save writes it, its URL, or {_SAMPLE}: the set in the package"
+)
 
 
-def file_argument(command: argparse.ArgumentParser, name: str, metavar: str) -> None:
+def file_argument(command: argparse.ArgumentParser, name: str, metavar: str, **more: Any) -> None:
     """Add a set to read."""
-    command.add_argument(name, type=path_or_url, metavar=metavar, help=_SLIMMABLE)
+    command.add_argument(name, type=set_or_url, metavar=metavar, help=_SLIMMABLE, **more)
 
 
 def add_answer(command: argparse.ArgumentParser) -> None:
@@ -210,17 +214,31 @@ def number(text: str) -> float:
     return _read(float, text, "a number")
 
 
-def path_or_url(text: str) -> Path | str:
-    """Read a path, or a URL, of which a `Path` would take a slash away.
+def set_or_url(text: str) -> Path | str:
+    """Read where a set is: a URL stays text, since a `Path` would take a slash away.
 
     Examples
     --------
-    >>> path_or_url("https://example.org/set")
+    >>> set_or_url("https://example.org/set")
     'https://example.org/set'
     """
     from slimdc.storage.sources import is_url
 
-    return text if is_url(text) else Path(text)
+    return text if is_url(text) else set_file(text)
+
+
+def set_file(text: str) -> Path:
+    """Read the path of a set, or the name of that in the package, where no file has this name.
+
+    Examples
+    --------
+    >>> set_file("sample").name, set_file("small.safetensors").name
+    ('fashion_mnist_10.safetensors', 'small.safetensors')
+    """
+    from slimdc.datasets.bundled import sample_path
+
+    path = Path(text)
+    return sample_path() if text == _SAMPLE and not path.exists() else path
 
 
 def _paths(prefix: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from slimdc.commands.answers import answer
 from slimdc.commands.messages import check_target
-from slimdc.commands.options import add_answer, whole
+from slimdc.commands.options import add_answer, set_file, whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ def add(command: argparse.ArgumentParser) -> None:
         help="samples: the first of each class, a line for each set; components: one class by "
         "how many are kept; spectrum: the significances; accuracies: of folders of results",
     )
-    command.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="sets, or folders")
+    command.add_argument("paths", type=set_file, nargs="+", metavar="PATH", help="sets, or folders")
     command.add_argument(
         "-o", "--out", type=Path, required=True, metavar="PNG", help="where to draw"
     )

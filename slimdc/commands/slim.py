@@ -15,6 +15,7 @@ from slimdc.commands.options import (
     add_run,
     file_argument,
 )
+from slimdc.commands.tables import table
 
 if TYPE_CHECKING:
     from slimdc.parameterization import SlimmableDataset
@@ -122,13 +123,7 @@ def _table(made: list[dict[str, Any]]) -> str:
         (row["file"], *(f"{row[name]:,}" for name in ("components", "nbytes", "file_nbytes")))
         for row in made
     ]
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    lines = [
-        f"{row[0]:<{widths[0]}}"
-        + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
-        for row in (head, *rows)
-    ]
     first = made[0]
     before = f"{first['components_before']} components per class, {first['nbytes_before']:,} bytes"
     reasons = [f"{row['file']}: {row['reason']}" for row in made if row["reason"]]
-    return "\n".join([f"before: {before}", *lines, *reasons])
+    return "\n".join([f"before: {before}", table(head, rows), *reasons])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from slimdc.parameterization import SlimmableDataset
 
-__all__ = ["Sample", "sample"]
+__all__ = ["Sample", "sample", "sample_path"]
 
 _SET = "fashion_mnist_10.safetensors"
 _TEST = "fashion_mnist_test_1000.safetensors"
@@ -77,3 +78,14 @@ def sample() -> Sample:
             return Sample(data, test["images"], test["labels"].astype(np.int64))
         except KeyError as error:
             raise FileError(str(path), f"{error}", "the test images of the package") from error
+
+
+def sample_path() -> Path:
+    """Give the file of the set in the package.
+
+    Examples
+    --------
+    >>> sample_path().name
+    'fashion_mnist_10.safetensors'
+    """
+    return Path(str(resources.files("slimdc") / "data" / _SET))

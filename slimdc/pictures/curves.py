@@ -18,7 +18,7 @@ from slimdc.pictures.canvas import new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["accuracies", "convergence", "draw_spectrum", "sensitivity", "spectrum"]
+__all__ = ["accuracies", "budgets", "convergence", "draw_spectrum", "sensitivity", "spectrum"]
 
 _STYLES = ("-", "--", ":", "-.")
 # Labels of budgets are drawn where one is so much smaller than the next.
@@ -155,6 +155,25 @@ def sensitivity(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
     matplotlib.figure.Figure
     """
     return _lines(curves, "weight, as a multiple of the default", "accuracy, %", scale="log")
+
+
+def budgets(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
+    """Draw accuracy against bytes, whatever the sets are.
+
+    Parameters
+    ----------
+    curves : mapping of str to sequence of (bytes, accuracy)
+        Accuracies in percent, by the name of a curve.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> figure = budgets({"ours": [(608, 68.6), (4_009, 80.5)]})  # doctest: +SKIP
+    """
+    return _lines(curves, "bytes", "accuracy, %", scale="log")
 
 
 def _lines(
