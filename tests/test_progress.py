@@ -127,12 +127,22 @@ def test_a_line_says_the_part_its_steps_and_the_time() -> None:
         now[0] = 64.9
         assert line.text() == "train, after 59 s"
         report(1200, 2400, {"loss": 1.0})
-        assert line.text() == "train: 1,200 of 2,400, after 59 s"
+        assert line.text() == "train: 1,200 of 2,400, after 59 s; about 59 s more"
         now[0] = 65.0
         report(2000, 2400, {"accuracy": 81.256})
         told = "train: 2,000 of 2,400, the last network 81.26 %, after 1 min 0 s"
-        assert line.text() == told
+        assert line.text() == f"{told}; about 12 s more"
+        report(2400, 2400, {})
+        assert line.text() == "train: 2,400 of 2,400, after 1 min 0 s"
+        report(0, 2400, {})
+        assert line.text() == "train: 0 of 2,400, after 1 min 0 s"
     assert line.text() == "evaluate, after 1 min 0 s"
+    # What comes before a part does not slow it.
+    with line.follow("test") as report:
+        now[0] = 75.0
+        report(1, 13, {})
+        assert line.text() == "test: 1 of 13, after 1 min 10 s; about 2 min 0 s more"
+    assert line.text() == "evaluate, after 1 min 10 s"
 
 
 def test_a_piped_command_that_tells_nothing_is_not_silent(

@@ -32,39 +32,48 @@ class Lines:
 
     Examples
     --------
-    >>> seconds = iter([0.0, 75.0])
+    >>> seconds = iter([0.0, 15.0, 75.0, 75.0])
     >>> lines = Lines("slim", lambda: next(seconds))
     >>> with lines.follow("slim to 2") as report:
     ...     report(120, 500, {"loss": 0.5})
     ...     lines.text()
-    'slim to 2: 120 of 500, after 1 min 15 s'
+    'slim to 2: 120 of 500, after 1 min 15 s; about 3 min 10 s more'
     """
 
     def __init__(self, command: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._command = command
         self._clock = clock
         self._begun = clock()
-        # One name for all, so that another thread never sees parts of two.
-        self._state = command
+        # What is at work, and seconds that it may take yet: one name for both, so that another
+        # thread never sees parts of two.
+        self._state = command, 0.0
 
     @contextmanager
     def follow(self, title: str) -> Iterator[Report]:
         """Give what is told how far a part of the command is."""
+        begun = self._clock()
 
         def report(count: int, steps: int, terms: dict[str, float]) -> None:
             last = f", the last network {terms['accuracy']:.2f} %" if "accuracy" in terms else ""
-            self._state = f"{title}: {count:,} of {steps:,}{last}"
+            left = (self._clock() - begun) * (steps - count) / count if count else 0.0
+            self._state = f"{title}: {count:,} of {steps:,}{last}", left
 
-        self._state = title
+        self._state = title, 0.0
         try:
             yield report
         finally:
-            self._state = self._command
+            self._state = self._command, 0.0
 
     def text(self) -> str:
-        """Say how far it is, and for how long it has been at work."""
-        minutes, seconds = divmod(int(self._clock() - self._begun), 60)
-        return f"{self._state}, after " + (f"{minutes} min " if minutes else "") + f"{seconds} s"
+        """Say how far it is, for how long it has been at work, and what the rest may take."""
+        state, left = self._state
+        rest = f"; about {_time(left)} more" if left >= 1.0 else ""
+        return f"{state}, after {_time(self._clock() - self._begun)}{rest}"
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return (f"{minutes} min " if minutes else "") + f"{rest} s"
 
 
 _RUNNING: ContextVar[Lines | None] = ContextVar("slimdc_lines", default=None)
