@@ -39,8 +39,8 @@ __all__ = ["choose", "coded", "fits", "rounding_plan", "worthwhile"]
 SUPPORT = 0.5
 
 # Training fits the very kind of networks that tell what is lost, so that a small gain there is none
-# elsewhere. Of the set in the package, trained by 500 steps: 15 points less lost in 4,500 bytes
-# were 2 points of accuracy (ridge heads on four networks), 4 less in 8,500 half a point fewer.
+# elsewhere. Of the set in the package, trained by 500 steps: 12 points less lost in 4,500 bytes
+# were 1 point of accuracy more, 6 less in 6,000 bytes 1.3 fewer (five networks; docs/accuracy.md).
 GAIN = 0.1
 
 
