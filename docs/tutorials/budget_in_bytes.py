@@ -42,7 +42,9 @@ for nbytes, percent in sorted(curve.items()):
     print(f"{nbytes:>8,} bytes  {percent:.1f} %")
 
 # %% Accuracy against the bytes of the file
-slimdc.pictures.budgets({"at once": sorted(curve.items())})
+from slimdc import pictures
+
+pictures.budgets({"at once": sorted(curve.items())})
 
 # %% [markdown]
 # On the command line, with the networks of a protocol and so in minutes:
