@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -255,9 +256,14 @@ def test_training_stands_where_it_gains_much(options: dict[str, Any], seed: int)
     lost = Criterion.of(data, place, "auto", rng, settings.pool, settings.ridge)
     if "not trained" in str(trained):
         assert trained.codes == free.codes
+        told = re.findall(r"not trained: ([\d.]+) % in the place of ([\d.]+) %", str(trained))
+        ((after, before),) = ([float(x) for x in pair] for pair in told)
+        assert before == pytest.approx(100 * (1 - lost(free)), abs=0.05)
+        assert after < 1.1 * before + 0.11  # both are rounded
     else:
         assert "trained" in str(trained)
-        assert lost(trained) <= lost(free) - 0.1
+        assert lost(trained) < lost(free)
+        assert 1 - lost(trained) >= 1.1 * (1 - lost(free))
         assert f"{100 * (1 - lost(trained)):.1f} %" in str(trained).split("trained")[1]
 
 
