@@ -183,6 +183,16 @@ def test_nothing_is_kept_of_the_opposite_or_of_nothing() -> None:
     assert measure(multiplied(data.truncate(1), 0.0)) == pytest.approx(1.0, abs=1e-12)
 
 
+def test_no_more_than_all_is_lost() -> None:
+    """Else a share of 0 could not be asked for, and would be printed as -0.0 %."""
+    for seed in range(20):
+        data = vectors(seed=seed)
+        measure = criterion(data)
+        for member in measure.members:  # a mean of several hides what rounding adds to one
+            alone = replace(measure, members=(member,))
+            assert alone(multiplied(data, -1.0)) <= 1.0
+
+
 def test_the_criterion_knows_no_units() -> None:
     data = vectors()
     u, s, vx, vy = data.host_factors()

@@ -127,22 +127,31 @@ def test_a_line_says_the_part_its_steps_and_the_time() -> None:
         now[0] = 64.9
         assert line.text() == "train, after 59 s"
         report(1200, 2400, {"loss": 1.0})
-        assert line.text() == "train: 1,200 of 2,400, after 59 s; about 59 s more"
+        assert line.text() == "train: 1,200 of 2,400, after 59 s"
         now[0] = 65.0
         report(2000, 2400, {"accuracy": 81.256})
         told = "train: 2,000 of 2,400, the last network 81.26 %, after 1 min 0 s"
-        assert line.text() == f"{told}; about 12 s more"
-        report(2400, 2400, {})
-        assert line.text() == "train: 2,400 of 2,400, after 1 min 0 s"
-        report(0, 2400, {})
-        assert line.text() == "train: 0 of 2,400, after 1 min 0 s"
+        assert line.text() == told
     assert line.text() == "evaluate, after 1 min 0 s"
-    # What comes before a part does not slow it.
-    with line.follow("test") as report:
-        now[0] = 75.0
+
+
+def test_a_line_says_what_the_rest_may_take() -> None:
+    now = [5.0]
+    line = lines.Lines("slim", lambda: now[0])
+    now[0] = 65.0  # what comes before a part does not slow it
+    with line.follow("slim") as report:
         report(1, 13, {})
-        assert line.text() == "test: 1 of 13, after 1 min 10 s; about 2 min 0 s more"
-    assert line.text() == "evaluate, after 1 min 10 s"
+        now[0] = 85.0
+        report(3, 13, {})
+        assert line.text() == "slim: 3 of 13, after 1 min 20 s; about 1 min 40 s more"
+        report(13, 13, {})
+        assert line.text() == "slim: 13 of 13, after 1 min 20 s"
+    # Nor do steps that a checkpoint held, which cost nothing here, make it seem fast.
+    with line.follow("resumed") as report:
+        report(300, 500, {})
+        now[0] = 95.0
+        report(310, 500, {})
+        assert line.text() == "resumed: 310 of 500, after 1 min 30 s; about 3 min 10 s more"
 
 
 def test_a_piped_command_that_tells_nothing_is_not_silent(

@@ -75,7 +75,8 @@ class Criterion:
         with self.compute.session():
             pairs = zip(self._directions(after), self._before, strict=True)
             found = [_turned(*pair) for pair in pairs]
-            return float(np.mean([self.compute.backend.to_numpy(lost) for lost in found]))
+            lost = float(np.mean([self.compute.backend.to_numpy(each) for each in found]))
+            return min(1.0, lost)  # lengths of 1 are rounded
 
     @cached_property
     def _units(self) -> Units:

@@ -70,15 +70,16 @@ def _run(options: argparse.Namespace) -> None:
         from slimdc.pictures.canvas import new_figure
 
         check_target(options.out, "--out")
-        new_figure(1.0, 1.0)  # a missing library is said before an hour of work too
-    # What is missing is said before an hour of work.
+        new_figure(1.0, 1.0)
+    # Whatever is missing, matplotlib too, is said before an hour of work.
     sets = [slimdc.load(place) for place in options.sets]
     x_train, x_test, y_test = real_images(options.data, options.root)
-    images = f"{len(y_test):,} real test images"
-    found = []
+    sets = [
+        data if data.preprocessing.is_complete else with_matrix(data, place, x_train)
+        for place, data in zip(options.sets, sets, strict=True)
+    ]
+    results: list[Evaluation] = []
     for place, data in zip(options.sets, sets, strict=True):
-        if not data.preprocessing.is_complete:
-            data = with_matrix(data, place, x_train)
         result = slimdc.evaluate(
             data,
             x_test,
@@ -92,10 +93,10 @@ def _run(options: argparse.Namespace) -> None:
             seed=options.seed,
             progress=followed(options),
         )
-        found.append(_cell(place, data, result))
-        text = f"{result} on {images}"
+        results.append(result)
         if len(options.sets) > 1 and (say := told(options)):
             say(f"{place}: {result}")
+    found = list(map(_cell, options.sets, sets, results))
     if options.out is not None:
         _draw(options.out, options.data, found)
     document = {
@@ -105,7 +106,8 @@ def _run(options: argparse.Namespace) -> None:
         "sets": found,
         "picture": None if options.out is None else str(options.out),
     }
-    answer(options, text if len(found) == 1 else _table(found, images), document)
+    text = f"{results[0]} " if len(results) == 1 else f"{_table(found, results)}\n"
+    answer(options, f"{text}on {len(y_test):,} real test images", document)
 
 
 def _cell(place: Path | str, data: SlimmableDataset, result: Evaluation) -> dict[str, Any]:
@@ -122,7 +124,8 @@ def _cell(place: Path | str, data: SlimmableDataset, result: Evaluation) -> dict
     }
 
 
-def _table(found: list[dict[str, Any]], images: str) -> str:
+def _table(found: list[dict[str, Any]], results: list[Evaluation]) -> str:
+    """Lay out several sets; networks may take other steps for each."""
     head = ("set", "components", "bytes", "file bytes", "accuracy")
     rows = [
         (
@@ -130,12 +133,11 @@ def _table(found: list[dict[str, Any]], images: str) -> str:
             f"{cell['components']:,}",
             f"{cell['nbytes']:,}",
             "" if cell["file_nbytes"] is None else f"{cell['file_nbytes']:,}",
-            f"{cell['mean']:.2f} ± {cell['std']:.2f} %",
+            str(result),
         )
-        for cell in found
+        for cell, result in zip(found, results, strict=True)
     ]
-    networks, steps = found[0]["networks"], found[0]["steps"]
-    return f"{table(head, rows)}\non {images}, {networks} networks of {steps} steps for each set"
+    return table(head, rows)
 
 
 def _draw(out: Path, data: str, found: list[dict[str, Any]]) -> None:

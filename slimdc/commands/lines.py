@@ -35,6 +35,7 @@ class Lines:
     >>> seconds = iter([0.0, 15.0, 75.0, 75.0])
     >>> lines = Lines("slim", lambda: next(seconds))
     >>> with lines.follow("slim to 2") as report:
+    ...     report(0, 500, {})
     ...     report(120, 500, {"loss": 0.5})
     ...     lines.text()
     'slim to 2: 120 of 500, after 1 min 15 s; about 3 min 10 s more'
@@ -51,11 +52,15 @@ class Lines:
     @contextmanager
     def follow(self, title: str) -> Iterator[Report]:
         """Give what is told how far a part of the command is."""
-        begun = self._clock()
+        # A run that goes on from a checkpoint did not take its first steps here.
+        first: tuple[int, float] | None = None
 
         def report(count: int, steps: int, terms: dict[str, float]) -> None:
+            nonlocal first
             last = f", the last network {terms['accuracy']:.2f} %" if "accuracy" in terms else ""
-            left = (self._clock() - begun) * (steps - count) / count if count else 0.0
+            begun, since = first = first or (count, self._clock())
+            done = count - begun
+            left = (self._clock() - since) * (steps - count) / done if done > 0 else 0.0
             self._state = f"{title}: {count:,} of {steps:,}{last}", left
 
         self._state = title, 0.0

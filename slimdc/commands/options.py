@@ -235,10 +235,12 @@ def set_file(text: str) -> Path:
     >>> set_file("sample").name, set_file("small.safetensors").name
     ('fashion_mnist_10.safetensors', 'small.safetensors')
     """
+    path = Path(text)
+    if text != _SAMPLE or path.exists():
+        return path
     from slimdc.datasets.bundled import sample_path
 
-    path = Path(text)
-    return sample_path() if text == _SAMPLE and not path.exists() else path
+    return sample_path()
 
 
 def _paths(prefix: str) -> list[str]:

@@ -67,7 +67,7 @@ class RealLesson:
     batches: RealBatches
     augment: AugmentedPairs
 
-    def __call__(self, tensors: Tensors) -> Pair:  # noqa: ARG002
+    def __call__(self, tensors: Tensors) -> Pair:  # noqa: ARG002 - reads no set
         """Draw samples, as networks take them, and their rows."""
         return self.augment(self.batches.draw(), self.batches.rng)
 

@@ -62,7 +62,7 @@ class MLP:
             parameters[f"dense{i}.bias"] = np.zeros(shape[1])
         return parameters | draw_head(rng, self.width, self.outputs)
 
-    def embed(self, ops: Backend, parameters: Tensors, x: Array) -> Array:  # noqa: ARG002
+    def embed(self, ops: Backend, parameters: Tensors, x: Array) -> Array:  # noqa: ARG002 - as any network's
         """Compute features (n, width) of vectors (n, d)."""
         for i in range(self.depth):
             x = relu(x @ parameters[f"dense{i}.weight"] + parameters[f"dense{i}.bias"])

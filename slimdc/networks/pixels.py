@@ -49,11 +49,11 @@ class Pixels:
     def __post_init__(self) -> None:
         at_least_one(outputs=self.outputs)
 
-    def draw(self, rng: np.random.Generator) -> dict[str, Floats]:  # noqa: ARG002
+    def draw(self, rng: np.random.Generator) -> dict[str, Floats]:  # noqa: ARG002 - as any network's
         """Make a head of zeros."""
         size = math.prod(self.shape)
         return {HEAD: np.zeros((size, self.outputs)), HEAD_BIAS: np.zeros(self.outputs)}
 
-    def embed(self, ops: Backend, parameters: Tensors, x: Array) -> Array:  # noqa: ARG002
+    def embed(self, ops: Backend, parameters: Tensors, x: Array) -> Array:  # noqa: ARG002 - as any network's
         """Flatten samples (n, ...) to (n, d)."""
         return array_namespace(x).reshape(x, (x.shape[0], -1))

@@ -59,7 +59,7 @@ class PixelParameterization:
         x = network_input(tensors["x"], self.start_set.description)
         return x, tensors.get("y", self._fixed)
 
-    def tangent(self, tensors: Tensors, gradients: Tensors) -> Tensors:  # noqa: ARG002
+    def tangent(self, tensors: Tensors, gradients: Tensors) -> Tensors:  # noqa: ARG002 - as of factors
         """Give gradients, or steps, as they are: samples may move anywhere."""
         return gradients
 
