@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from paper_claims import claims
+from paper_studies import studies
 
 from slimdc.chains import Chain, table
 from slimdc.chains.journal import read
@@ -46,7 +47,7 @@ def page() -> str:
         chains = [Chain.read(folder) for folder in folders]
         parts += [f"## {title}", table(_ordered(chains, data)), _caption(folders)]
         parts += [f"The paper's figures for {title}, from 50 images per class on:", _paper(data)]
-        parts += [claims(RESULTS, data, title)]
+        parts += [claims(RESULTS, data, title), *studies(RESULTS, data, title)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
