@@ -14,7 +14,7 @@ from slimdc._checks import one_of, shown, whole_number
 from slimdc._inputs import Openable, open_set
 from slimdc.backend import Backend, Compute, resolve
 from slimdc.budgets.budget import Budget
-from slimdc.budgets.within import choose, coded, fits, rounding_plan, worthwhile
+from slimdc.budgets.within import Hurdle, choose, coded, fits, rounding_plan
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.methods.method import Method, Task
 from slimdc.methods.parameter_matching import truncated
@@ -191,6 +191,11 @@ def slim(
         if not isinstance(backend, str) or backend != "auto" or device is not None:
             resolve(backend, before.u, device)
         return after if choice is None else coded(choice, after)
+    hurdle = None
+    if choice is not None and way.start is truncated:  # what others make begins with no choice
+        hurdle = Hurdle.of(choice, task)
+        if hurdle.is_out_of_reach:
+            return hurdle.start()
     plan = way.plan(after, task)
     if choice is not None:
         plan = rounding_plan(plan, choice)
@@ -200,7 +205,9 @@ def slim(
         return identity(plan.compute, plan.network, before, *told)
 
     after = run(plan, monitor, digest, f"slim to {after.components_per_class}")
-    return after if choice is None else worthwhile(choice, after, task, way)
+    if hurdle is not None:
+        return hurdle.cleared(after)
+    return after if choice is None else coded(choice, after)
 
 
 def matched(data: SlimmableDataset) -> SlimmableDataset:

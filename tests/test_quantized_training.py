@@ -243,18 +243,26 @@ def test_resumed_runs_end_as_whole_ones(options: dict[str, Any], tmp_path: Any) 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
-    "options", [{"bits": 2, "k": 2}, {"nbytes": 450}, {"nbytes": 600}, {"k": 2, "keep": 0.1}]
+    "options",
+    [{"bits": 2, "k": 2}, {"nbytes": 450}, {"nbytes": 600}, {"k": 2, "keep": 0.1}]
+    + [{"nbytes": 1_500}, {"keep": 0.95}],
 )
 def test_training_stands_where_it_gains_much(options: dict[str, Any], seed: int) -> None:
     data = image_set((9, 7), dtype="float32")
     job = partial(slimdc.slim, data, width=8, seed=seed, **options)
-    free, trained = job(steps=0), job(steps=25, progress=False)
+    history: list[dict[str, float]] = []
+    free, trained = job(steps=0), job(steps=25, progress=False, history=history)
     # The networks of the choice, drawn here once more.
     place = Compute.chosen(data.u, "numpy", None, None)
     settings = chosen(slimming("parameter-matching").presets, "default", steps=25, width=8)
     rng = np.random.default_rng(0)
     lost = Criterion.of(data, place, "auto", rng, settings.pool, settings.ridge)
-    if "not trained" in str(trained):
+    out_of_reach = 1.1 * (1 - lost(free)) > 1
+    assert len(history) == (0 if out_of_reach else 25)
+    if out_of_reach:
+        assert trained.codes == free.codes
+        assert f"nothing keeps 1.1 times {100 * (1 - lost(free)):.1f} %" in str(trained)
+    elif "not trained" in str(trained):
         assert trained.codes == free.codes
         told = re.findall(r"not trained: ([\d.]+) % in the place of ([\d.]+) %", str(trained))
         ((after, before),) = ([float(x) for x in pair] for pair in told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ from slimdc.storage.content import dumped
 from slimdc.training.plan import Plan
 from slimdc.training.progress import Report, unreported
 
-__all__ = ["choose", "coded", "fits", "rounding_plan", "worthwhile"]
+__all__ = ["Hurdle", "choose", "coded", "fits", "rounding_plan"]
 
 # A cosine may be trained if it is at least half a step at first: so it takes bits, or nearly.
 SUPPORT = 0.5
@@ -126,36 +126,56 @@ def fits(data: SlimmableDataset, nbytes: int) -> bool:
     return data.codes is not None and len(dumped(data)) <= nbytes
 
 
-def worthwhile(choice: Choice, trained: SlimmableDataset, task: Task, way: Way) -> SlimmableDataset:
-    """Code what training made of a choice, or the choice itself where training gained too little.
+@dataclass(frozen=True)
+class Hurdle:
+    """What training must gain, or its start is kept.
 
     Parameters
     ----------
     choice : Choice
-        What was chosen, and trained.
-    trained : SlimmableDataset
-        What training made of it.
-    task : Task
-        The set before, and where to compute.
-    way : Way
-        Of the method. What others make is not judged: their start is no choice from the set.
-
-    Returns
-    -------
-    SlimmableDataset
-        Of few bits; its reason says what training did.
+        What was chosen, and may be trained.
+    criterion : Criterion
+        Measures what is lost.
+    kept : float
+        What the choice keeps as it is.
     """
-    if way.start is not truncated:
-        return coded(choice, trained)
-    criterion, start = _criterion(task), choice.candidate.data
-    before, after = (criterion(coded(choice, data)) for data in (start, trained))
-    if after < before and 1.0 - after >= GAIN * (1.0 - before):
-        said, kept = f"trained to keep {share(after)}", trained
-    else:
-        said = f"not trained: {share(after)} in the place of {share(before)} is too little a gain"
-        kept = start
-    reason = "; ".join(filter(None, (choice.reason, said)))
-    return coded(replace(choice, reason=reason), kept)
+
+    choice: Choice
+    criterion: Criterion
+    kept: float
+
+    @classmethod
+    def of(cls, choice: Choice, task: Task) -> Hurdle:
+        """Measure what was chosen."""
+        criterion = _criterion(task)
+        return cls(choice, criterion, 1.0 - criterion(coded(choice, choice.candidate.data)))
+
+    @property
+    def is_out_of_reach(self) -> bool:
+        """Whether nothing could keep as much: then no step need be taken."""
+        return self.kept * GAIN > 1.0
+
+    def start(self) -> SlimmableDataset:
+        """Code the choice where nothing could gain enough."""
+        said = f"not trained: nothing keeps {GAIN:g} times {share(1.0 - self.kept)}"
+        return self._coded(said, self.choice.candidate.data)
+
+    def cleared(self, trained: SlimmableDataset) -> SlimmableDataset:
+        """Code what training made of the choice, or the choice itself where that gained too little.
+
+        The reason of the set says what training did.
+        """
+        kept = 1.0 - self.criterion(coded(self.choice, trained))
+        told = share(1.0 - kept)
+        if kept > self.kept and kept >= GAIN * self.kept:
+            return self._coded(f"trained to keep {told}", trained)
+        before = share(1.0 - self.kept)
+        said = f"not trained: {told} in the place of {before} is too little a gain"
+        return self._coded(said, self.choice.candidate.data)
+
+    def _coded(self, said: str, data: SlimmableDataset) -> SlimmableDataset:
+        reason = "; ".join(filter(None, (self.choice.reason, said)))
+        return coded(replace(self.choice, reason=reason), data)
 
 
 def rounding_plan(plan: Plan, choice: Choice) -> Plan:
