@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from slimdc.chains import Chain
+from slimdc.chains import Cell, Chain
 from slimdc.chains.journal import read
 
 __all__ = ["claims"]
@@ -100,15 +100,27 @@ def _ablations(results: Path, data: str, chains: list[Chain]) -> Iterator[Line]:
         term = TERMS[path.parent.name.split("-without-")[1].rsplit("-", 1)[0]]
         way = study.ways[-1]
         for k in SMALL:
-            with_it = None if whole is None else whole.accuracy(way, k)
-            without = study.accuracy(way, k)
+            with_it, without = (_cell(chain, way, k) for chain in (whole, study))
             if with_it is not None and without is not None:
                 verb = "slimming" if way == OURS else "condensing, then truncation"
                 yield (
                     f"(d) {verb} is worse without {term}, k = {k}",
-                    f"{without:.1f} against {with_it:.1f}",
-                    _held(without < with_it),
+                    f"{without.mean:.1f} against {with_it.mean:.1f}",
+                    _told_apart(without, with_it),
                 )
+
+
+def _cell(chain: Chain | None, way: str, k: int) -> Cell | None:
+    cells = () if chain is None else chain.cells
+    return next((cell for cell in cells if (cell.way, cell.k) == (way, k)), None)
+
+
+def _told_apart(worse: Cell, better: Cell) -> str:
+    """Say whether one is worse than the other, unless networks of one set differ as much."""
+    spread = max(statistics.stdev(cell.accuracies) for cell in (worse, better))
+    if abs(better.mean - worse.mean) <= spread:
+        return f"undecided: networks spread by {spread:.1f}"
+    return _held(worse.mean < better.mean)
 
 
 def _architectures(results: Path, data: str) -> Iterator[Line]:
