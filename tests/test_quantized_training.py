@@ -244,8 +244,14 @@ def test_resumed_runs_end_as_whole_ones(options: dict[str, Any], tmp_path: Any) 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
     "options",
-    [{"bits": 2, "k": 2}, {"nbytes": 450}, {"nbytes": 600}, {"k": 2, "keep": 0.1}]
-    + [{"nbytes": 1_500}, {"keep": 0.95}],
+    [
+        {"bits": 2, "k": 2},
+        {"nbytes": 450},
+        {"nbytes": 600},
+        {"nbytes": 1_500},
+        {"k": 2, "keep": 0.1},
+        {"keep": 0.95},
+    ],
 )
 def test_training_stands_where_it_gains_much(options: dict[str, Any], seed: int) -> None:
     data = image_set((9, 7), dtype="float32")
