@@ -18,14 +18,14 @@ SMALL = (2, 1)
 
 
 def claims(results: Path, data: str, title: str) -> str:
-    """Lay out the claims for one data set, each with its figure and whether it held."""
+    """Lay out the claims for one data set, each with its figure and whether it held, or nothing."""
     chains = [Chain.read(path.parent) for path in sorted((results / data).glob("*/cells.jsonl"))]
     lines = [f"| claim, on {title} | here | held |", "|---|---|---|"]
     for claim in (_smallest_gap, _collapse, _beats_rows, _beats_real):
         lines += [f"| {text} | {figures} | {verdict} |" for text, figures, verdict in claim(chains)]
     lines += [f"| {a} | {b} | {c} |" for a, b, c in _ablations(results, data, chains)]
     lines += [f"| {a} | {b} | {c} |" for a, b, c in _architectures(results, data)]
-    return "\n".join(lines)
+    return "\n".join(lines) if len(lines) > 2 else ""
 
 
 Line = tuple[str, str, str]
