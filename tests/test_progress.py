@@ -85,7 +85,7 @@ def test_what_is_no_progress_is_refused(given: Any) -> None:
 
 def test_a_choice_within_bytes_is_followed_and_no_step_of_the_run() -> None:
     noting, seen = Noting(), []
-    options: dict[str, Any] = {"nbytes": 700, "steps": 20, "width": 4}
+    options: dict[str, Any] = {"nbytes": 500, "steps": 20, "width": 4}
     slimdc.slim(PAIR, progress=noting, **options)
     choice, run = noting.parts.values()
     tried = choice[-1][1]
@@ -94,6 +94,15 @@ def test_a_choice_within_bytes_is_followed_and_no_step_of_the_run() -> None:
     assert run[-1] == (20, 20)
     slimdc.slim(PAIR, progress=lambda *news: seen.append(news[:2]), **options)
     assert seen == run
+
+
+def test_a_choice_that_nothing_surpasses_is_all_that_is_followed() -> None:
+    noting, seen = Noting(), []
+    options: dict[str, Any] = {"nbytes": 700, "steps": 20, "width": 4}
+    slimdc.slim(PAIR, progress=noting, **options)
+    assert len(noting.parts) == 1
+    slimdc.slim(PAIR, progress=lambda *news: seen.append(news), **options)
+    assert not seen
 
 
 def test_every_part_of_a_chain_is_followed(tmp_path: Path) -> None:
