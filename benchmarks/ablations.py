@@ -75,7 +75,7 @@ def main() -> None:
         save_picture(sensitivity(dict(curves(folder, args.data, args.seed))), args.picture)
         return
     for study in studies():
-        into = folder / "ablations" / args.data / f"{study.name.replace(' ', '-')}-{args.seed}"
+        into = place(folder, args.data, study.name, args.seed)
         if args.list:
             print(f"{study.name}: {done(into)} cells")
             continue
@@ -84,14 +84,19 @@ def main() -> None:
                 run(study, SCALES[args.scale], Job(args.data, METHOD, args.seed), folder, into)
 
 
+def place(folder: Path, data: str, study: str, seed: int = 0) -> Path:
+    """Say where the results of a study are, by its name."""
+    return folder / "ablations" / data / f"{study.replace(' ', '-')}-{seed}"
+
+
 def curves(folder: Path, data: str, seed: int) -> Iterator[tuple[str, list[tuple[float, float]]]]:
     """Give accuracies by the factor of each weight, at the size of the studies of weights."""
-    k, into = SCALES[folder.name].sizes[data][-2], folder / "ablations" / data
+    k = SCALES[folder.name].sizes[data][-2]
     for term in TERMS:
         named = {1.0: UNCHANGED} | {factor: f"{term} times {factor:g}" for factor in FACTORS}
         points = []
         for factor in sorted(named):
-            study = into / f"{named[factor].replace(' ', '-')}-{seed}"
+            study = place(folder, data, named[factor], seed)
             found = Chain.read(study).accuracy(METHOD, k) if done(study) else None
             if found is not None:
                 points.append((factor, found))

@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ablations import FACTORS, curves, place
+from paper import done
 from paper_claims import FREE, OURS, TERMS
 
 from slimdc.chains import Chain
@@ -14,7 +16,6 @@ from slimdc.chains.journal import read
 __all__ = ["studies"]
 
 SIZES = (5, 2, 1)
-FACTORS = ("0.1", "10")
 BETWEEN = 40  # steps from one line of a course to the next
 
 
@@ -28,54 +29,47 @@ def studies(results: Path, data: str, title: str) -> Iterator[str]:
 
 
 def _terms(results: Path, data: str) -> Iterator[str]:
-    yield from _without(results, data, "slim", OURS, "slimmed")
-    yield from _without(results, data, "condense", FREE, "condensed, then truncated")
+    whole = results / data / f"{OURS}-0"
+
+    def without(change: str, way: str) -> dict[str, tuple[Path, str]]:
+        folders = {t: place(results, data, f"{change} without {t}") for t in TERMS}
+        return {f"without {TERMS[t]}": (folder, way) for t, folder in folders.items()}
+
+    eq_1 = place(results, data, "performance matching on samples")
+    slimmed = without("slim", OURS) | {"Eq. 1 of samples in the place of all": (eq_1, "frepo")}
+    yield from _compared("slimmed", (whole, OURS), slimmed)
+    yield from _compared("condensed, then truncated", (whole, FREE), without("condense", FREE))
 
 
-def _without(results: Path, data: str, change: str, way: str, verb: str) -> Iterator[str]:
-    folder = results / "ablations" / data
-    studied = {
-        f"without {name}": (folder / f"{change}-without-{term}-0", way)
-        for term, name in TERMS.items()
-    }
-    if way == OURS:
-        eq_1 = folder / "performance-matching-on-samples-0"
-        studied["Eq. 1 of samples in the place of all"] = (eq_1, "frepo")
-    studied = {name: of for name, of in studied.items() if _done(of[0])}
-    if studied:
-        yield _row(verb, map(str, SIZES))
-        yield "|---|" + "---|" * len(SIZES)
-        for name, (path, by) in {
-            "all terms": (results / data / f"{OURS}-0", way),
-            **studied,
-        }.items():
-            yield _row(name, (_figure(Chain.read(path).accuracy(by, k)) for k in SIZES))
+def _compared(
+    verb: str, whole: tuple[Path, str], studied: dict[str, tuple[Path, str]]
+) -> Iterator[str]:
+    """Lay out chains, each by the folder and the way of its sets, where there are results."""
+    known = {name: found for name, found in studied.items() if done(found[0])}
+    if known:
+        yield from _head(verb, map(str, SIZES))
+        for name, (folder, way) in {"all terms": whole, **known}.items():
+            yield _row(name, (_figure(Chain.read(folder).accuracy(way, k)) for k in SIZES))
         yield ""
 
 
 def _weights(results: Path, data: str) -> Iterator[str]:
-    folder, k = results / "ablations" / data, SIZES[-2]
-
-    def found(study: str) -> str:
-        path = folder / f"{study}-0"
-        return _figure(Chain.read(path).accuracy(OURS, k) if _done(path) else None)
-
-    lines = {name: [found(f"{term}-times-{f}") for f in FACTORS] for term, name in TERMS.items()}
-    if any(map(any, lines.values())):
-        yield "| weight | x 0.1 | as it is | x 10 |"
-        yield "|---|---|---|---|"
-        for name, (less, more) in lines.items():
-            yield _row(name, (less, found("weights-as-they-are"), more))
+    known = dict(curves(results, data, 0))
+    if known:
+        factors = sorted({1.0, *FACTORS})
+        yield from _head("weight", (f"x {factor:g}" for factor in factors))
+        for term, points in known.items():
+            found = dict(points)
+            yield _row(TERMS[term], (_figure(found.get(factor)) for factor in factors))
 
 
 def _courses(results: Path, data: str) -> Iterator[str]:
     path = results / "convergence" / f"{data}-0"
-    if not _done(path):
+    if not done(path):
         return
     cells = read(path)[1]
     ways = list(dict.fromkeys(name.rsplit(" ", 1)[0] for name in cells))
-    yield _row("step", ways)
-    yield "|---|" + "---|" * len(ways)
+    yield from _head("step", ways)
     for step in sorted({cell["step"] for cell in cells.values()}):
         if step % BETWEEN == 0:
             known = (cells.get(f"{way} {step}") for way in ways)
@@ -85,23 +79,24 @@ def _courses(results: Path, data: str) -> Iterator[str]:
 
 def _ridges(results: Path, data: str) -> Iterator[str]:
     path = results / "collapse" / f"{data}-0"
-    if not _done(path):
+    if not done(path):
         return
     cells = read(path)[1]
-    yield _row("kernel, ridge", map(str, SIZES))
-    yield "|---|" + "---|" * len(SIZES)
+    yield from _head("kernel, ridge", map(str, SIZES))
     for way in dict.fromkeys(name.rsplit(" ", 1)[0] for name in cells):
         known = (cells.get(f"{way} {k}") for k in SIZES)
         told = (_figure(statistics.fmean(c["accuracies"]) if c else None) for c in known)
         yield _row(way.replace(" ", ", "), told)
 
 
-def _done(folder: Path) -> bool:
-    return (folder / "cells.jsonl").exists()
-
-
 def _figure(accuracy: float | None) -> str:
     return "" if accuracy is None else f"{accuracy:.1f}"
+
+
+def _head(first: str, others: Iterable[str]) -> Iterator[str]:
+    columns = list(others)
+    yield _row(first, columns)
+    yield "|---|" + "---|" * len(columns)
 
 
 def _row(first: str, others: Iterable[str]) -> str:
@@ -111,8 +106,8 @@ def _row(first: str, others: Iterable[str]) -> str:
 STUDIES = {
     "What each term is for, on {title} (the paper's Figs. 3 and 4, left): the chain of the first "
     "seed with one thing changed.": _terms,
-    "How much the weights matter, on {title}: slimmed to two components, one weight a tenth of "
-    "what it is or ten times that.": _weights,
+    "How much the weights matter, on {title}: slimmed from ten components to two, one weight a "
+    "tenth of what it is or ten times that.": _weights,
     "On the way to one component, on {title} (Figs. 3 and 4, right): accuracy of one network on "
     "2,000 test images in percent; in brackets how far it embeds the whole set from where a "
     "network does that was trained on the whole set, ‖φ'(S) − φ(S)‖²/‖φ(S)‖².": _courses,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -136,19 +137,20 @@ class Hurdle:
         What was chosen, and may be trained.
     criterion : Criterion
         Measures what is lost.
-    kept : float
-        What the choice keeps as it is.
     """
 
     choice: Choice
     criterion: Criterion
-    kept: float
 
     @classmethod
     def of(cls, choice: Choice, task: Task) -> Hurdle:
-        """Measure what was chosen."""
-        criterion = _criterion(task)
-        return cls(choice, criterion, 1.0 - criterion(coded(choice, choice.candidate.data)))
+        """Judge by the networks of the choice."""
+        return cls(choice, _criterion(task))
+
+    @cached_property
+    def kept(self) -> float:
+        """What the choice keeps as it is."""
+        return 1.0 - self.criterion(coded(self.choice, self.choice.candidate.data))
 
     @property
     def is_out_of_reach(self) -> bool:
