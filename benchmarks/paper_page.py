@@ -43,9 +43,9 @@ end within two points of each other. At one component it still teaches more than
 
 IDC's last set is wrecked by its training: pixels grow to 548 deviations. Its rate is not all of
 that: at a twentieth of it they still grow to 170, and networks learn less than half as much as
-from random rows. KIP's labels grow, from a spread of 0.9 to one of 16, and random rows of its own set
-teach more at each size; perceptrons, the finite kind of what it matches, learn no more from it than
-convolutional networks do. Why these two fail to slim was not found.
+from random rows. KIP's labels grow, from a spread of 0.9 to one of 16, and random rows of its own
+set teach more at each size; perceptrons, of which it matches the infinite kind, hardly learn more
+from it than convolutional networks do. Why these two fail to slim was not found.
 """,
     "cifar10": """\
 Eq. 7 (L∞) is what slimming needs. Without Eq. 6 (L¹) it is 0.6 or 0.7 points worse at each size,
