@@ -108,6 +108,7 @@ class Run:
     weight_decay: float = 0.0
     augmentation: Augmentation | None = None
     lesson_augmentation: Augmentation | None = None
+    clip: bool = False
 
     def drawn(self, augmentation: Augmentation, count: int) -> dict[str, torch.Tensor]:
         """Draw for so many images."""
@@ -166,6 +167,11 @@ class Run:
             mover.zero_grad()
             loss.backward()
             mover.step()
+            if self.clip:
+                with torch.no_grad():
+                    low, high = self.real.amin((0, 1, 2)), self.real.amax((0, 1, 2))
+                    for channel in range(x.shape[-1]):
+                        x[..., channel].clamp_(low[channel], high[channel])
             losses.append(loss.item())
             age += 1
             if age == self.lifetime:

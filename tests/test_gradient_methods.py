@@ -190,6 +190,7 @@ def test_runs_are_the_plain_ones(plain: Any, settings: Any, batch: int) -> None:
         weight_decay=0.0 if is_dc else 5e-4,
         augmentation=settings.augmentation,
         lesson_augmentation=settings.augmentation if is_dc else settings.network_augmentation,
+        clip=not is_dc,
     )
     x = torch.tensor(start.arrays()[0], requires_grad=True)
     expected = run.train(x, 7, 0.5, lambda z: z)
@@ -413,6 +414,33 @@ def test_formations_hold_more_samples_which_are_enlarged() -> None:
     assert max(distance.min() for distance in nearest) < 1e-9
 
 
+@pytest.mark.parametrize("factor", [1, 2])
+@pytest.mark.parametrize("layout", ["channels_last", "channels_first"])
+def test_idc_keeps_each_channel_in_the_range_of_what_is_matched(layout: str, factor: int) -> None:
+    """A step of any size ends there, and reaches both ends of it."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((30, SIDE, SIDE, 2)) * [1.0, 3.0] + [0.0, 2.0]
+    low, high = x.min(axis=(0, 1, 2)), x.max(axis=(0, 1, 2))
+    held = x.transpose(0, 3, 1, 2) if layout == "channels_first" else x
+    data = slimdc.SlimmableDataset.from_arrays(held, np.arange(30) % 2, layout=layout)
+    preset = replace(small("idc", steps=2, factor=factor), rate=1e6, batch=5)
+    found = slimdc.slim(data, 2, method="idc", preset=preset, seed=0).arrays()[0]
+    found = found.transpose(0, 2, 3, 1) if layout == "channels_first" else found
+    np.testing.assert_allclose(found.min(axis=(0, 1, 2)), low, rtol=1e-9)
+    np.testing.assert_allclose(found.max(axis=(0, 1, 2)), high, rtol=1e-9)
+
+
+def test_idc_keeps_vectors_in_the_range_of_each_entry() -> None:
+    x = np.random.default_rng(0).standard_normal((30, 6)) * np.arange(1.0, 7.0)
+    data = slimdc.SlimmableDataset.from_arrays(x, np.arange(30) % 2)
+    augmented = {"augmentation": None, "network_augmentation": None}
+    preset = replace(small("idc", steps=2), rate=1e6, batch=5, **augmented)
+    found = slimdc.slim(data, 2, method="idc", preset=preset, seed=0).arrays()[0]
+    assert (found >= x.min(axis=0) - 1e-9).all()
+    assert (found <= x.max(axis=0) + 1e-9).all()
+    assert np.isclose(found, x.min(axis=0)).any()
+
+
 def test_a_rate_of_idc_is_for_ten_images_of_a_class() -> None:
     _, plan = planned(IDC_SETTINGS)
     assert plan.schedule.rate == pytest.approx(0.4 * 3 / 10)
@@ -442,6 +470,8 @@ def test_presets_hold_the_numbers_of_the_sources() -> None:
         "squared",
         "instance",
     )
+    slim: Any = METHODS["idc"].slim
+    assert slim.presets == {"default": replace(IDC["default"], rate=0.2), "paper": idc}
     assert dc.augmentation is None
     assert DSA["paper"] == replace(dc, augmentation=Augmentation())
     assert idc.augmentation == Augmentation(("color", "crop", "cutout"), mode="all")
