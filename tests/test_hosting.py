@@ -90,4 +90,4 @@ def test_what_the_parts_of_ci_are_called_is_what_is_run() -> None:
     assert parts
     assert asked
     # The declared Pythons are a matrix of their own there.
-    assert set(parts[1].split()) - set(asked[1].split(", ")) == {"pythons"}
+    assert set(parts[1].split()) - set(asked[1].split(", ")) == {"newest"}

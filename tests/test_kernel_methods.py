@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from slimdc.losses import kernel_regression
 from slimdc.methods.frepo import FREPO, FrepoSettings, PerformanceMatching, label_margin
 from slimdc.methods.kip import KIP, KernelMatching, KipSettings
 from slimdc.methods.method import Task
+from slimdc.methods.registry import METHODS
 from slimdc.methods.rfad import PLATT, RFAD, PlattMatching, RfadSettings, rfad_plan
 from slimdc.methods.tangent_kernel import tangent_kernel
 from slimdc.networks import HEAD, HEAD_BIAS, MLP, ConvNet, fresh, predict
@@ -476,6 +478,8 @@ def test_settings_out_of_range_are_refused_by_name(make: Any, name: str) -> None
 
 def test_the_papers_presets_are_those_of_the_papers() -> None:
     assert (KIP["paper"].batch, KIP["paper"].ridge, KIP["paper"].rate) == (5000, 1e-6, 4e-2)
+    slim: Any = METHODS["kip"].slim
+    assert slim.presets == {"default": replace(KIP["default"], rate=4e-3), "paper": KIP["paper"]}
     assert (RFAD["paper"].networks, RFAD["paper"].ridge, RFAD["paper"].loss) == (8, 5e-3, "platt")
 
 

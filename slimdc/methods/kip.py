@@ -8,7 +8,7 @@ not: they need the library neural-tangents, whose last version 0.6.5 fails to im
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self, get_args
 
 from array_api_compat import array_namespace
@@ -45,7 +45,7 @@ class KipSettings:
     batch : int
         Samples to match in a step.
     rate : float
-        Adam's rate at the start.
+        Adam's rate at the start. Where a set is slimmed, ``"default"`` has 0.004.
     rate_floor : float
         Fraction of the rate at which the cosine ends.
     ridge : float
@@ -176,13 +176,16 @@ def _check_network(network: object) -> None:
     raise InvalidValueError("network", shown(network), expected)
 
 
-_WAY = Way(random_rows, kip_plan, KIP)
+# A set to match has few samples, which large steps fit and nothing else. On a part of
+# Fashion-MNIST that no set was made of, sets slimmed to 5 and to 1 were best with this rate in the
+# kernel itself, and with that of condensing worse in a ConvNet than the rows that they start from.
+_SLIM = KIP | {"default": replace(KIP["default"], rate=4e-3)}
 
 METHODS = (
     Method(
         "kip",
         "Nguyen, Chen and Lee, Dataset Meta-Learning from Kernel Ridge-Regression, ICLR 2021",
-        condense=_WAY,
-        slim=_WAY,
+        condense=Way(random_rows, kip_plan, KIP),
+        slim=Way(random_rows, kip_plan, _SLIM),
     ),
 )
