@@ -22,6 +22,7 @@ from slimdc.training.progress import watched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
 __all__ = ["main"]
 
@@ -76,8 +77,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says of wrong usage, as errors do, where help is."""
+
+    def error(self, message: str) -> NoReturn:
+        command = self.prog.partition(" ")[2]
+        super().error(f"{message} (see docs/commands.md{'#' * bool(command)}{command})")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="slimdc", description="Make condensed datasets smaller, without the real data."
     )
     parser.add_argument("--version", action="version", version=f"slimdc {__version__}")

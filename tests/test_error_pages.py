@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import slimdc
-from slimdc import _pages, errors
+from slimdc import _pages, cli, errors
+from slimdc.commands import COMMANDS
 from slimdc.errors import FileError, InvalidValueError, SlimdcError
 
 ROOT = Path(slimdc.__file__).parents[1]
@@ -62,6 +63,23 @@ def test_every_page_and_heading_that_is_named_exists() -> None:
         known = anchors((ROOT / name).read_text(encoding="utf-8"))
         assert not anchor or anchor in known, f"{where} names {page}, which has {sorted(known)}"
         assert f": {name.removeprefix('docs/')}\n" in (ROOT / "mkdocs.yml").read_text(), name
+
+
+@pytest.mark.parametrize("arguments", [[], ["no-command"], *([name, "--odd"] for name in COMMANDS)])
+def test_wrong_usage_ends_with_the_page_of_the_command(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    found = ENDING.search(line)
+    assert found, line
+    name, _, anchor = found[1].partition("#")
+    assert name == "docs/commands.md"
+    # An option that no command knows is found by the parser of all of them.
+    assert line.startswith("slimdc:") if not anchor else anchor == arguments[0]
+    assert not anchor or anchor in anchors((ROOT / name).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("argument", _pages.ARGUMENTS)
