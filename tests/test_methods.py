@@ -115,9 +115,12 @@ def test_dm_moves_samples_towards_the_mean_embeddings_of_their_classes(
 @pytest.mark.parametrize("method", TRAINED)
 def test_slimming_by_a_method_has_the_set_in_the_place_of_real_data(method: str) -> None:
     data = slimdc.SlimmableDataset.from_arrays(images()[0][:9], np.arange(9) % 3)
-    if METHODS[method].slim is None or method == "parameter-matching":
+    way = METHODS[method].slim
+    if way is None or method == "parameter-matching":
         pytest.skip("slims in a way of its own, or not at all")
-    options: dict[str, Any] = {"method": method, "steps": 2, "seed": 2} | WIDTH[method]
+    preset = way.presets["default"]
+    options: dict[str, Any] = {"method": method, "preset": preset, "seed": 2} | WIDTH[method]
+    options["steps"] = 2
     small = slimdc.slim(data, 2, **options)
     rows, labels = data.arrays()
     settings = {"preprocessed": True, "progress": False}
