@@ -11,13 +11,12 @@ first. Results, cuts and several processes as there.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from paper import RESULTS, SCALES, Job, Scale, alone, done, load
+from paper import SCALES, Job, Scale, alone, done, load, parser_of
 
 import slimdc
 from slimdc.chains import Chain
@@ -62,12 +61,8 @@ def studies() -> Iterator[Study]:
 
 def main() -> None:
     """Do what is missing."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("scale", choices=SCALES)
-    parser.add_argument("--data", default="fashion-mnist")
-    parser.add_argument("--seed", type=int, default=0)
+    parser = parser_of(__doc__)
     parser.add_argument("--list", action="store_true", help="say what is done and what is not")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--picture", type=Path, help="draw what is known of the weights, no more")
     args = parser.parse_args()
     folder = args.results / args.scale

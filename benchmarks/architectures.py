@@ -8,10 +8,7 @@ Results, cuts and several processes as there.
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
-from paper import RESULTS, SCALES, alone, load
+from paper import SCALES, alone, load, parser_of
 
 import slimdc
 from slimdc.chains.journal import Journal
@@ -19,14 +16,10 @@ from slimdc.chains.journal import Journal
 
 def main() -> None:
     """Judge every set by every network, unless it was."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("scale", choices=SCALES)
-    parser.add_argument("--data", default="cifar10")
+    parser = parser_of(__doc__, "cifar10")
     parser.add_argument("--methods", nargs="+", default=["parameter-matching", "frepo"])
     parser.add_argument("--networks", nargs="+", default=["resnet18", "alexnet", "vgg11"])
     parser.add_argument("--width", type=int, default=16, help="filters of the first block")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()
     scale, folder = SCALES[args.scale], args.results / args.scale
     real = load(args.data)

@@ -13,12 +13,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
-from paper import RESULTS, SCALES, Job, alone, load
+from paper import SCALES, Job, alone, load, parser_of
 
 import slimdc
 from slimdc import SlimmableDataset
@@ -55,12 +54,7 @@ class NarrowMatching(PerformanceMatching):
 
 def main() -> None:
     """Do what is missing."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("scale", choices=SCALES)
-    parser.add_argument("--data", default="fashion-mnist")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    args = parser.parse_args()
+    args = parser_of(__doc__).parse_args()
     scale, folder = SCALES[args.scale], args.results / args.scale
     into = folder / "collapse" / f"{args.data}-{args.seed}"
     sizes = scale.sizes[args.data]

@@ -11,14 +11,13 @@ trained on the whole set from the same start, ‖φ'(S) − φ(S)‖²/‖φ(S)�
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from paper import RESULTS, SCALES, Job, alone, load
+from paper import SCALES, Job, alone, load, parser_of
 
 import slimdc
 from slimdc import SlimmableDataset, pictures
@@ -38,11 +37,7 @@ WAYS = ("as it is done", "without first-order matching", "from random components
 
 def main() -> None:
     """Do what is missing, then draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("scale", choices=SCALES)
-    parser.add_argument("--data", default="fashion-mnist")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser = parser_of(__doc__)
     parser.add_argument("--picture", type=Path, help="draws accuracy and, beside it, distance")
     args = parser.parse_args()
     scale, folder = SCALES[args.scale], args.results / args.scale

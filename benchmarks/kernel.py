@@ -9,11 +9,8 @@ regression on each in KIP's kernel, with KIP's ridge. Results and several proces
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import numpy as np
-from paper import RESULTS, SCALES, alone, load
+from paper import SCALES, alone, load, parser_of
 
 import slimdc
 from slimdc.chains.journal import Journal
@@ -26,12 +23,7 @@ WAYS = ("RT", "kip", "random")
 
 def main() -> None:
     """Do what is missing."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("scale", choices=SCALES)
-    parser.add_argument("--data", default="fashion-mnist")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    args = parser.parse_args()
+    args = parser_of(__doc__).parse_args()
     folder, name = args.results / args.scale, f"{args.data}-{args.seed}"
     sets = folder / args.data / f"kip-{args.seed}" / "sets"
     with alone(folder / "kernel" / name) as ours:

@@ -192,6 +192,16 @@ def run(job: Job, scale: Scale, folder: Path) -> None:
     )
 
 
+def parser_of(said: str | None, data: str = "fashion-mnist") -> argparse.ArgumentParser:
+    """Make the parser of a study of one data set and seed; its help is the first line said."""
+    parser = argparse.ArgumentParser(description=(said or "").splitlines()[0])
+    parser.add_argument("scale", choices=SCALES)
+    parser.add_argument("--data", default=data)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    return parser
+
+
 def load(data: str) -> datasets.RealDataset:
     """Read a data set from where `slimdc.datasets` looks for it."""
     return datasets.read(data)

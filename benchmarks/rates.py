@@ -12,11 +12,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from paper import RESULTS, SCALES, Job, alone, load
+from paper import SCALES, Job, alone, load, parser_of
 
 import slimdc
 from slimdc.chains.journal import Journal
@@ -30,13 +29,9 @@ HELD_OUT = 5_000
 
 def main() -> None:
     """Do what is missing."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("scale", choices=SCALES)
+    parser = parser_of(__doc__)
     parser.add_argument("--only", nargs="+", default=TRIED, choices=TRIED, help="methods")
-    parser.add_argument("--data", default="fashion-mnist")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--backend", default="torch")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()
     for before, after in STEPS:
         for method in args.only:
