@@ -209,6 +209,15 @@ def test_sets_of_different_sizes_are_measured() -> None:
     check_distances(report, *measured(large, small, eta=0.5))
 
 
+def test_a_set_that_grew_may_be_swapped_with_the_other() -> None:
+    data = slimdc.SlimmableDataset.from_arrays(np.eye(12), np.arange(12) % 2)
+    small = data.truncate(2)
+    grown, shrunk = slimdc.certify(small, data), slimdc.certify(data, small)
+    assert grown.notes[0].endswith("; perhaps the two are swapped")
+    assert not any("swapped" in note for note in shrunk.notes)
+    assert not any("swapped" in note for note in slimdc.certify(data, data).notes)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     "fault", ["B > d", "twice in one class", "twice in two classes", "a zero s"]

@@ -85,7 +85,9 @@ def test_evaluate_draws_the_curve(images: Path, tmp_path: Path, monkeypatch, cap
     assert out.read_bytes() == b"a picture"
     assert document["picture"] == str(out)
     points = [[cell["file_nbytes"], cell["mean"]] for cell in document["sets"]]
-    assert [list(point) for point in drawn["sample"]] == sorted(points)  # fewest bytes first
+    assert [list(point) for point in drawn["tested on sample"]] == sorted(
+        points
+    )  # fewest bytes first
 
 
 def test_what_cannot_be_evaluated_is_said_first(images: Path, tmp_path: Path, capsys) -> None:

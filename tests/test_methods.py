@@ -14,10 +14,10 @@ from differences import relative
 
 import slimdc
 from slimdc import SlimmableDataset
-from slimdc.errors import InvalidValueError, SlimdcError, SlimdcWarning
+from slimdc.errors import InvalidTypeError, InvalidValueError, SlimdcError, SlimdcWarning
 from slimdc.methods.distribution_matching import DmSettings
 from slimdc.methods.frepo import FrepoSettings
-from slimdc.methods.method import Method, Task, Way
+from slimdc.methods.method import Method, Task, Way, random_rows
 from slimdc.methods.registry import METHODS
 from slimdc.networks import ConvNet
 from slimdc.parameterization.labels import centred_one_hot
@@ -347,3 +347,10 @@ def test_rows_that_a_method_keeps_stay_rows_where_samples_are_to_match_component
     options: dict[str, Any] = {"method": "dm", "steps": 3, "width": 2}
     kept, matched = (slimdc.slim(data, 2, samples=s, **options) for s in ("keep", "match"))
     assert relative(matched.arrays()[0], kept.arrays()[0]) < 1e-12
+
+
+@pytest.mark.parametrize("name", ["condense", "slim"])
+def test_a_bare_function_is_no_way(name: str) -> None:
+    ways: dict[str, Any] = {"condense": None, "slim": None, name: random_rows}
+    with pytest.raises(InvalidTypeError, match=rf"^{name}: found .*, expected a Way or None"):
+        Method("mine", "nobody", **ways)

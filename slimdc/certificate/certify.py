@@ -129,17 +129,19 @@ def certify(before: Openable, after: Openable, w: Any = None, eta: float = 1.0) 
         infinity_order=infinity_order,
         kept_ratio=kept_ratio,
         bounds=bounds,
-        notes=_notes(kind, *ranks),
+        notes=_notes(kind, len(new.s) > len(old.s), *ranks),
     )
 
 
 def _notes(
-    kind: str, old_rank: tuple[Condition, ...], new_rank: tuple[Condition, ...]
+    kind: str, grown: bool, old_rank: tuple[Condition, ...], new_rank: tuple[Condition, ...]
 ) -> tuple[str, ...]:
     notes = []
     if kind == "measured":
+        asked = "; perhaps the two are swapped" if grown else ""
         notes.append(
             "the set after holds neither fewer components nor fewer samples of the same classes"
+            + asked
         )
     for side, conditions in (("before", old_rank), ("after", new_rank)):
         failed = "; ".join(str(c) for c in conditions if not c.holds)

@@ -145,4 +145,4 @@ def _draw(out: Path, data: str, found: list[dict[str, Any]]) -> None:
     from slimdc.pictures import budgets, save_picture
 
     points = sorted((cell["file_nbytes"] or cell["nbytes"], cell["mean"]) for cell in found)
-    save_picture(budgets({Path(data).name: points}), out)
+    save_picture(budgets({f"tested on {Path(data).name}": points}), out)

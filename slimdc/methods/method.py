@@ -231,12 +231,23 @@ class Method:
         Who made it known, where and when.
     condense, slim : Way or None
         How it makes a set of real data, and a smaller set of a set; None where it cannot.
+
+    Raises
+    ------
+    InvalidTypeError
+        If one of these is another thing, such as the bare function that starts a `Way`.
     """
 
     name: str
     paper: str
     condense: Way | None
     slim: Way | None
+
+    def __post_init__(self) -> None:
+        for name in ("condense", "slim"):
+            way = getattr(self, name)
+            if way is not None and not isinstance(way, Way):
+                raise InvalidTypeError(name, shown(way), "a Way or None", see="docs/methods.md")
 
 
 def random_rows(task: Task) -> SlimmableDataset:
