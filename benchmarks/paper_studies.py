@@ -106,13 +106,19 @@ def _rates(results: Path, data: str) -> Iterator[str]:
     )
     known = {folder.name: read(folder)[1] for folder in folders if done(folder)}
     columns = ["rows", *(f"rate x {factor:g}" for factor in sorted(rates.FACTORS))]
-    for before, after in rates.STEPS if known else ():
-        yield from _head(f"{before} to {after}", columns)
-        for method, cells in known.items():
-            tried = (cells.get(f"{before} to {after}, {column}") for column in columns)
-            told = (_figure(statistics.fmean(c["accuracies"]) if c else None) for c in tried)
-            yield _row(method, told)
-        yield ""
+    for before, after in rates.STEPS:
+        step = f"{before} to {after}"
+        tried = {
+            method: [cells.get(f"{step}, {column}") for column in columns]
+            for method, cells in known.items()
+        }
+        tried = {method: cells for method, cells in tried.items() if any(cells)}
+        if tried:
+            yield from _head(step, columns)
+            for method, cells in tried.items():
+                told = (_figure(statistics.fmean(c["accuracies"]) if c else None) for c in cells)
+                yield _row(method, told)
+            yield ""
 
 
 def _figure(accuracy: float | None) -> str:
