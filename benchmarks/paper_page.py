@@ -47,8 +47,8 @@ do: what it slims to is fitted to the few samples before, in that kernel.
 A set is few samples to match, and a rate that suits thousands of real ones may wreck it: with the
 rate that they condense with, IDC and KIP fell to 10 % at one component. Both slim in smaller steps,
 and IDC's samples keep to the range of what they match, as its authors' do. The others were tried at
-other rates too, below. FRePo's default is as good as any; RFAD gains some three points with a rate
-three times its default, and stays behind ours.
+other rates too, below. At three times its default FRePo gains a point, less than its networks
+spread by, and RFAD some three; both stay behind ours.
 """,
     "cifar10": """\
 Eq. 7 (L∞) is what slimming needs. Without Eq. 6 (L¹) it is 0.6 or 0.7 points worse at each size,
