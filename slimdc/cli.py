@@ -56,7 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with open_streams(), warnings.catch_warnings():
         parser = _parser()
         complete(parser)
-        options = parser.parse_args(arguments)
+        options, unknown = parser.parse_known_args(arguments)
+        if unknown:
+            options.refuse(f"unrecognized arguments: {' '.join(unknown)}")
         warnings.showwarning = _hide_warning if getattr(options, "quiet", False) else _show_warning
         try:
             with at_work(options.command, silent=watched() or getattr(options, "quiet", False)):
@@ -94,7 +96,10 @@ def _parser() -> argparse.ArgumentParser:
         title="commands", required=True, metavar="COMMAND", dest="command"
     )
     for name, (told, add) in COMMANDS.items():
-        add(commands.add_parser(name, help=told))
+        command = commands.add_parser(name, help=told)
+        add(command)
+        # What a command takes is said by its own usage; argparse would say which commands there are.
+        command.set_defaults(refuse=command.error)
     return parser
 
 

@@ -20,7 +20,7 @@ import slimdc
 from slimdc.commands import lines
 
 hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
-hypothesis.settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
 # Other Pythons and older libraries break what always happens, not one example of many.
 hypothesis.settings.register_profile("few", max_examples=10, deadline=None, derandomize=True)
 # Fails at the first example, as it is and each time: that is all that `benchmarks/mutants.py` asks.

@@ -204,6 +204,7 @@ def test_the_criterion_knows_no_units() -> None:
 # What is chosen
 
 
+@pytest.mark.slow
 @settings(max_examples=max(5, EXAMPLES // 8))
 @given(
     st.tuples(st.integers(2, 6), st.integers(2, 6)),
@@ -255,6 +256,7 @@ def test_no_simple_choice_loses_less(
             assert choice.lost <= theirs + slack
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", [0.0, 0.3, 0.6, 0.9, 0.99])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_share_is_kept_in_the_fewest_bytes(keep: float, seed: int) -> None:
@@ -416,6 +418,7 @@ def test_other_methods_take_bits(method: str) -> None:
     assert np.isfinite(small.arrays()[0]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.0, 1e-30, 1e30, 1e-150, 1e150])
 def test_any_units(scale: float) -> None:
     data = vectors((4, 4))

@@ -203,6 +203,16 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys) -> None:
     assert "usage: slimdc" in capsys.readouterr().err
 
 
+def test_what_a_command_does_not_take_is_told_with_its_own_usage(capsys) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["condense", "images", "out", "--fast"])
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith("usage: slimdc condense")
+    assert "--data" in told
+    assert "unrecognized arguments: out --fast (see docs/commands.md#condense)" in told
+
+
 def test_interruption_exits_with_130(capsys, monkeypatch) -> None:
     def interrupted(**_: object) -> None:
         raise KeyboardInterrupt

@@ -107,6 +107,7 @@ def test_strings_are_as_long_as_shannon_says(scale):
     assert bits / 8 <= len(text) <= 1.01 * bits / 8 + 3
 
 
+@pytest.mark.slow
 def test_no_byte_holds_more_than_is_said():
     """A reader makes room for no more numbers than these."""
     (text,) = pack([Lane(np.zeros(400_000, np.int64), np.zeros(400_000, np.int64))])

@@ -251,6 +251,7 @@ def small(method: str, **changed: Any) -> Any:
     return replace(default, **SMALL[method], **changed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "changed"), [("dc", {}), ("dsa", {}), ("idc", {}), ("idc", {"factor": 2})]
 )
@@ -338,6 +339,7 @@ class InterruptionError(Exception):
     """Stops a run from within."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["dc", "idc"])
 def test_interrupted_runs_in_batch_normalised_networks_end_as_others(
     method: str, tmp_path: Any

@@ -145,6 +145,7 @@ def test_sets_of_a_method_are_sets_like_any_other(method: str, tmp_path: Path) -
     assert slimdc.evaluate(small, x, y, steps=2, repeats=1, width=4).steps == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", TRAINED)
 def test_a_run_that_was_killed_goes_on_to_the_same_bits(method: str, tmp_path: Path) -> None:
     x, y = images()

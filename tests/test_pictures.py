@@ -99,6 +99,13 @@ def test_accuracies_begin_at_the_first_set(against: str) -> None:
     assert list(retrained.get_xdata()) == list(slimmed.get_xdata()) == places
     assert list(retrained.get_ydata()) == [80.0, 70.0]
     assert list(slimmed.get_ydata()) == [80.0, 70.0]
+    bars = [bar.get_segments() for bar in figure.axes[0].collections]
+    assert [len(found) for found in bars] == [2, 2]
+    # 69 and 71 lie 1 beside their mean each: by n - 1 the deviation is the root of 2.
+    (_, ends) = bars[1]
+    assert ends[:, 0].tolist() == [places[1]] * 2
+    assert ends[:, 1].tolist() == pytest.approx([70.0 - 2**0.5, 70.0 + 2**0.5])
+    assert bars[0][1][:, 1].tolist() == [70.0, 70.0]
 
 
 def test_every_way_of_a_chain_is_drawn_and_budgets_are_named_where_there_is_room() -> None:

@@ -256,7 +256,7 @@ def test_bytes_stay_within_the_bits(
     )
 
 
-@settings(max_examples=EXAMPLES // 4)
+@settings(max_examples=max(3, EXAMPLES // 8))
 @given(
     st.sampled_from(list(SHAPES)),
     st.lists(st.integers(1, 5), min_size=1, max_size=10),
@@ -344,6 +344,7 @@ def test_coefficients_and_labels_are_fitted_to_rounded_rows() -> None:
         assert np.abs(found - labels / codes.label_step).max() < 0.5 + 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SHAPES)
 @pytest.mark.parametrize("rows", [False, True])
 def test_more_bits_are_nearer(kind: str, rows: bool) -> None:

@@ -216,6 +216,7 @@ def interrupt(count: int, steps: int, terms: Any) -> None:
         raise InterruptionError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"bits": 3, "k": 2}, {"nbytes": 500}, {"k": 2, "keep": 0.1}])
 def test_resumed_runs_end_as_whole_ones(options: dict[str, Any], tmp_path: Any) -> None:
     data = image_set(dtype="float32")
@@ -241,6 +242,7 @@ def test_resumed_runs_end_as_whole_ones(options: dict[str, Any], tmp_path: Any) 
     assert "trained" in str(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
     "options",
@@ -307,6 +309,7 @@ def test_trained_sets_come_back_in_the_callers_arrays(space: Space) -> None:
     assert 8 * small.nbytes <= 4 * small.numbers
 
 
+@pytest.mark.slow
 def test_training_pays_at_the_same_bytes() -> None:
     """In networks that neither has seen."""
     data, _, _ = slimdc.datasets.sample()

@@ -181,6 +181,7 @@ class Faults:
                 raise KilledError
 
 
+@pytest.mark.slow
 def test_whatever_rank_is_killed_wherever_all_resume_to_the_bit(
     tmp_path: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,7 @@ def fail(buffer: ReplayBuffer, how: int) -> None:
         buffer.add(*bad)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(operations, st.sampled_from([{"nbytes": 1_300}, {"nbytes": 4_000}, {"components": 9}]))
 def test_any_sequence_keeps_to_the_budget_and_loses_nothing(

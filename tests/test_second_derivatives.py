@@ -62,6 +62,7 @@ def in_float64_by_jax(folder: Path) -> np.ndarray:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
 def test_gradient_matching_is_differentiated_in_its_images(
     name: str, expected: np.ndarray, tmp_path: Path

@@ -50,6 +50,7 @@ def test_no_steps_is_truncation():
     assert equal(slimdc.slim(data, 2, steps=0), data.truncate(2))
 
 
+@pytest.mark.slow
 def test_training_brings_heads_closer_on_networks_never_seen():
     data, _, _ = datasets.sample()
     sets = [data, data.truncate(1), slim(data, 1, steps=40, width=8)]

@@ -89,6 +89,7 @@ def changes(x: np.ndarray, y: np.ndarray, **options: Any) -> list[float]:
     return [relative(np.asarray(a, np.float64), b) for a, b in zip(after, before, strict=True)]
 
 
+@pytest.mark.slow
 @given(x=st.floats(-6, 6), y=st.floats(-6, 6), single=st.booleans())
 @settings(max_examples=20)
 def test_other_units_do_not_wreck_a_set(x: float, y: float, single: bool) -> None:

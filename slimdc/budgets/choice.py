@@ -218,7 +218,7 @@ def _best(found: list[Choice], key: Key) -> Choice:
     best = min(found, key=key)
     others = [choice for choice in found if choice.candidate.kind != best.candidate.kind]
     text = f"{_named(best)} of each class: {_kept(best)} kept of the solutions of random networks"
-    text += " (Eq. 7)"
+    text += " (Eq. 7; accuracy falls less)"
     if others:
         other = min(others, key=key)
         text += (

@@ -45,6 +45,11 @@ class Cell:
         """Mean accuracy in percent."""
         return float(np.mean(self.accuracies))
 
+    @property
+    def std(self) -> float:
+        """Sample standard deviation over networks, in points; 0 where there is one."""
+        return float(np.std(self.accuracies, ddof=1)) if len(self.accuracies) > 1 else 0.0
+
 
 @dataclass(frozen=True)
 class Chain:

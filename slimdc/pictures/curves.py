@@ -67,7 +67,10 @@ def draw_spectrum(axis: Any, data: SlimmableDataset) -> None:
 def accuracies(
     chains: Mapping[str, Chain], *, against: Literal["components", "bytes"] = "components"
 ) -> Figure:
-    """Draw accuracies of chains against components or bytes.
+    """Draw accuracies of chains against components or bytes, and how far networks are apart.
+
+    A bar at a mean is a sample standard deviation long to either side: over the networks that were
+    trained on that one set, so that it holds nothing of how sets of other seeds differ.
 
     Parameters
     ----------
@@ -103,6 +106,8 @@ def accuracies(
                 places, [c.mean for c in cells], style, color=f"C{i}", marker=marker,
                 markersize=4, label=f"{name}: {way}",
             )  # fmt: skip
+            low, high = zip(*((c.mean - c.std, c.mean + c.std) for c in cells), strict=True)
+            axis.vlines(places, low, high, color=f"C{i}", alpha=0.5)
     axis.set_xscale("log")
     # The budgets themselves, not powers of ten.
     cells = [cell for chain in chains.values() for cell in chain.cells]
