@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, (told, add) in COMMANDS.items():
         command = commands.add_parser(name, help=told)
         add(command)
-        # What a command takes is said by its own usage; argparse would say which commands there are.
+        # What a command takes is said by its own usage; argparse would name the commands.
         command.set_defaults(refuse=command.error)
     return parser
 

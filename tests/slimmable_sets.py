@@ -78,6 +78,7 @@ KINDS: dict[str, Callable[[], SlimmableDataset]] = {
     "float16": lambda: _images("float16"),
     "uneven": _uneven,
     "flat": lambda: SlimmableDataset.from_arrays(np.eye(4), [0, 1, 0, 1]),
+    "named": lambda: _uneven().named(["a cat", "'\"\\$x$<b>", "Ünïcode, ﬂat"]),
     "one class": lambda: SlimmableDataset.from_arrays(np.eye(4), [2] * 4, classes=5),
     "unsorted": _unsorted,
     **{
@@ -87,6 +88,7 @@ KINDS: dict[str, Callable[[], SlimmableDataset]] = {
     },
     "coded": lambda: _images().quantize(5),
     "coded in float64": lambda: _images("float64").quantize(3),
+    "coded and named": lambda: _images().quantize(5).named(["cat", "cow", "dog"]),
     "coded uneven": lambda: _uneven().quantize(4),
     "coded flat": lambda: SlimmableDataset.from_arrays(
         _rng().standard_normal((20, 30)), np.arange(20) % 10, classes=12

@@ -74,6 +74,7 @@ def test_folders_of_images(tmp_path: Path, capsys) -> None:
     assert cli.main([*arguments, "--ipc", "2", "--steps", "0"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["names"], document["shape"]) == (["cats", "dogs"], [8, 8, 3])
+    assert slimdc.load(tmp_path / "out").names == ("cats", "dogs")
 
 
 @pytest.mark.parametrize(

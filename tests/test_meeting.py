@@ -46,7 +46,8 @@ def drawn(
     known = {"labels": labels, "samples": samples.tolist(), "components": components.tolist()}
     made = SlimmableDataset.from_factors(*(f.astype(dtype) for f in (u, s, vx, vy)), **known)
     order = rng.permutation(len(made)).tolist() if mixed else None
-    return SlimmableDataset(made.factors, replace(made.description, order=order))
+    names = [f"class {label}" for label in labels]
+    return SlimmableDataset(made.factors, replace(made.description, order=order, names=names))
 
 
 def few(space: Space, seed: int) -> int:
@@ -118,6 +119,7 @@ def test_selected_classes_are_what_they_were(space: Space, seed: int, chosen: se
     some = data.select([*chosen][::-1] * 2)
     SlimmableDataset(some.factors, some.description)  # passes every check
     assert some.labels == tuple(sorted(chosen))
+    assert some.names == tuple(f"class {label}" for label in some.labels)
     assert some.label_entries == 9
     for label in chosen:
         i, j = some.labels.index(label), data.labels.index(label)
@@ -253,6 +255,7 @@ def test_a_class_that_is_in_several_is_merged(space: Space, seed: int, k: int) -
     whole = within(space, hosts[0]).union(*(within(space, data) for data in hosts[1:]))
     SlimmableDataset(whole.factors, whole.description)  # passes every check
     assert whole.labels == (0, 2, 3, 5)
+    assert whole.names == ("class 0", "class 2", "class 3", "class 5")
     for i, label in enumerate(whole.labels):
         mine = [data for data in hosts if label in data.labels]
         places = [data.labels.index(label) for data in mine]

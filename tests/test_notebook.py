@@ -117,7 +117,7 @@ def test_a_page_is_of_the_first_sample_of_each_class(space: Space) -> None:
     x = np.linspace(0, 1, 6 * 4 * 4, dtype=np.float32).reshape(6, 4, 4)
     data = SlimmableDataset.from_arrays(space.array(x), [2, 0, 0, 2, 1, 1])
     found = thumbnails.thumbnails(data)
-    assert found.labels == (0, 1, 2)
+    assert found.classes == ("0", "1", "2")
     np.testing.assert_allclose(found.pixels / 255, x[[1, 4, 0]], atol=1 / 254)
     assert found.note == ""
     read(page_of(data))
@@ -157,7 +157,7 @@ def test_only_what_is_shown_goes_to_the_host(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(thumbnails, "to_numpy", counted)
     found = thumbnails.thumbnails(data)
-    assert moved == [len(found.labels) * 32 * 32 * 3]
+    assert moved == [len(found.classes) * 32 * 32 * 3]
 
 
 def test_large_images_are_averaged() -> None:

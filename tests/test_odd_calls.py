@@ -72,6 +72,8 @@ QUICK: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "select": (DATA.select, {"classes": [0, 1]}),
     "relabel": (DATA.relabel, {"to": [1, 0, 2], "entries": 4}),
     "relabel by a mapping": (lambda to: DATA.relabel({1: to}), {"to": 3}),
+    "named by a sequence": (DATA.named, {"names": ["a", "b", "c"]}),
+    "named by a mapping": (lambda names: DATA.named({0: "a", 1: names, 2: "c"}), {"names": "b"}),
     "union": (lambda other: DATA.union(other), {"other": DATA}),
     "append": (DATA.append, {"x": X, "y": SOFT, "members": Y}),
     "arrays": (DATA.arrays, {"order": "class"}),

@@ -348,6 +348,12 @@ def test_truncation_refuses_damage_rather_than_passing_it_on(tmp_path: Path) -> 
         ({"set": '{"shape":[6,5,3],"classes":3,"samples":4,"shared":"su"}'}, "shared: found"),
         ({"set": '{"shape":[6,5,3],"classes":3,"samples":4,"more":1}'}, "set: found"),
         ({"set": '{"shape":[6,5,3],"classes":3,"classes":3,"samples":4}'}, "a key that appears"),
+        ({"set": '{"shape":[6,5,3],"classes":3,"samples":4,"names":["a","b"]}'}, "names: found"),
+        ({"set": '{"shape":[6,5,3],"classes":3,"samples":4,"names":"abc"}'}, "names: found"),
+        (
+            {"set": '{"shape":[6,5,3],"classes":3,"samples":4,"names":["a","b","\\u001b[2J"]}'},
+            "names: found",
+        ),
         ({"components": "[4,4]"}, "components: found"),
         ({"components": "[3,3,3]"}, "components: found"),
         ({"places": "[[0,1,2,3]]"}, "places: found"),

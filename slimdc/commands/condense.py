@@ -56,6 +56,8 @@ def _run(options: argparse.Namespace) -> None:
         progress=followed(options),
         checkpoint=options.checkpoint,
     )
+    if names:
+        data = data.named(names)
     slimdc.save(data, options.out)
     lines = [f"{options.out}: {len(y):,} real images -> {data}, {data.nbytes:,} bytes"]
     matrix = None

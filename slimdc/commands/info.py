@@ -80,6 +80,8 @@ def _lines(report: FileReport) -> Iterator[str]:
     layout = known.layout.replace("_", " ")
     yield f"samples        {sum(known.samples):,} of {shape}, {layout}, {known.dtype}"
     yield f"classes        {len(known.labels)}: {_labels(known.labels)}"
+    if known.names is not None:
+        yield f"names          {_listed(known.names)}"
     yield f"per class      {_counts(known.samples)} samples, {_counts(known.components)} components"
     entries = report.label_entries
     yield f"labels         rows of {entries} {'entry' if entries == 1 else 'entries'}"
@@ -103,6 +105,12 @@ def _labels(labels: tuple[int, ...]) -> str:
         return f"labels 0 to {labels[-1]}" if len(labels) > 1 else "label 0"
     shown = " ".join(map(str, labels[:_MOST_LINES]))
     return f"labels {shown}{' …' if len(labels) > _MOST_LINES else ''}"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """Give the names with their labels' order, and of many the first."""
+    rest = len(names) - _MOST_LINES
+    return ", ".join(names[:_MOST_LINES]) + (f", and {rest} more" if rest > 0 else "")
 
 
 def _counts(counts: tuple[int, ...]) -> str:

@@ -202,7 +202,7 @@ class Way:
             raise InvalidValueError("presets", shown(list(self.presets)), "'default' among them")
 
     def begun(self, task: Task) -> SlimmableDataset:
-        """Make the set that training starts from, and see that it is one.
+        """Make the set that training starts from, named as the set before, and see that it is one.
 
         Raises
         ------
@@ -216,7 +216,7 @@ class Way:
         if task.before is not None and found.labels != task.before.labels:
             made = f"a start that gives the classes {shown(found.labels)}"
             raise InvalidValueError("method", made, f"those before: {shown(task.before.labels)}")
-        return found
+        return found if task.before is None else found.named(task.before.description.named or None)
 
 
 @dataclass(frozen=True)

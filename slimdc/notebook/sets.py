@@ -87,6 +87,8 @@ def _facts(data: SlimmableDataset) -> Iterator[tuple[str, str]]:
     yield "components k", _range(data.components)
     yield "samples per class", _range(data.samples)
     yield "classes", _listed(data.labels)
+    if data.names is not None:
+        yield "names", shown(data.names)
     yield "label entries", f"{data.label_entries:,}"
     yield "layout", data.layout
     yield "preprocessing", " → ".join(map(_step, data.preprocessing.steps))
@@ -98,8 +100,8 @@ def _facts(data: SlimmableDataset) -> Iterator[tuple[str, str]]:
 
 
 def _pictures(data: SlimmableDataset, found: Thumbnails) -> str:
-    missing = data.classes - len(found.labels)
-    said = [f"the first {len(found.labels)} of {data.classes:,} classes"] if missing else []
+    missing = data.classes - len(found.classes)
+    said = [f"the first {len(found.classes)} of {data.classes:,} classes"] if missing else []
     if found.note:
         said.append(found.note)
     if data.layout == "flat":
@@ -112,9 +114,9 @@ def _pictures(data: SlimmableDataset, found: Thumbnails) -> str:
         )
     else:
         tiles = "".join(
-            f'<figure><img src="{as_source(image)}" alt="a sample of class {label}">'
-            f'<figcaption class="slimdc-soft">{label}</figcaption></figure>'
-            for image, label in zip(found.pixels, found.labels, strict=True)
+            f'<figure><img src="{as_source(image)}" alt="a sample of class {escape(name)}">'
+            f'<figcaption class="slimdc-soft">{escape(name)}</figcaption></figure>'
+            for image, name in zip(found.pixels, found.classes, strict=True)
         )
         tiles = f'<div class="slimdc-tiles">{tiles}</div>'
     note = "; ".join(said)

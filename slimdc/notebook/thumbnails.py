@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ _FEWEST_IMAGES, _MOST_IMAGES, _MOST_ROWS = 12, 20, 32
 _SIDE, _COLUMNS = 64, 256  # of an image, and of a flat sample
 # Of all images before they are packed, which may not help: in base64 they are a third longer.
 _BYTES = 60_000
+_CHARACTERS = 12  # of a name below a picture
 _MOSTLY = 0.4
 _TOLERANCE = 0.05  # by which pixels may leave [0, 1] and be taken as pixels still
 
@@ -30,14 +32,14 @@ class Thumbnails(NamedTuple):
     pixels : numpy.ndarray of uint8
         Shape (m, h, w) or (m, h, w, 3), an image for each class that is shown; or (1, m, d), with
         a line for each, where samples are vectors.
-    labels : tuple of int
-        The m classes that are shown.
+    classes : tuple of str
+        The m classes that are shown, by their names where they have some, else by their labels.
     note : str
         What must be said of the pixels, if anything.
     """
 
     pixels: NDArray[np.uint8]
-    labels: tuple[int, ...]
+    classes: tuple[str, ...]
     note: str
 
 
@@ -67,10 +69,11 @@ def thumbnails(data: SlimmableDataset) -> Thumbnails:
     size = data.description.size
     room = _MOST_ROWS if flat else min(_MOST_IMAGES, max(_FEWEST_IMAGES, _BYTES // size))
     x = _first_samples(data, min(room, data.classes))
-    labels = data.labels[: len(x)]
+    shown = map(_short, data.names or map(str, data.labels))
+    classes = tuple(islice(shown, len(x)))
     if flat:
         pixels, note = _in_range(_shown_space(data, x), own=False)
-        return Thumbnails(_to_bytes(_narrower(pixels, _COLUMNS)[None]), labels, note)
+        return Thumbnails(_to_bytes(_narrower(pixels, _COLUMNS)[None]), classes, note)
     pixels, note = _in_range(_shown_space(data, x.reshape(-1, *data.shape)), own=True)
     if data.layout == "channels_first":
         pixels = np.moveaxis(pixels, 1, -1)
@@ -80,7 +83,11 @@ def thumbnails(data: SlimmableDataset) -> Thumbnails:
         note = "; ".join(filter(None, (note, f"mean of {channels} channels")))
     fits = int((_BYTES / (len(x) * pixels.shape[-1])) ** 0.5)
     small = _smaller(pixels, min(_SIDE, fits))
-    return Thumbnails(_to_bytes(small[..., 0] if small.shape[-1] == 1 else small), labels, note)
+    return Thumbnails(_to_bytes(small[..., 0] if small.shape[-1] == 1 else small), classes, note)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _CHARACTERS else f"{name[: _CHARACTERS - 1]}…"
 
 
 def _first_samples(data: SlimmableDataset, count: int) -> NDArray[np.float64]:

@@ -316,6 +316,47 @@ class SlimmableDataset:
             raise InvalidTypeError("preprocessing", found, "a Preprocessing")
         return self._of(self._held.preprocessed_by(preprocessing))
 
+    def named(self, names: Sequence[str] | Mapping[int, str] | None) -> Self:
+        """Give the classes names, which a file keeps and people see in the place of numbers.
+
+        Slimming keeps them, `select` and `relabel` take them along, and `union` refuses sets that
+        give one class two names, or one name to two classes, such as those of two people who
+        numbered their folders each for themselves.
+
+        Parameters
+        ----------
+        names : sequence of str, mapping of int to str, or None
+            ``names[label]`` for each of `labels`, such as the `names` of `slimdc.datasets`; further
+            ones are passed over. None takes the names away: they cost bytes, and count in budgets.
+
+        Returns
+        -------
+        SlimmableDataset
+            The same samples.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            It is none of these, a class gets no name or that of another, or a name is longer than
+            100 characters or not printable.
+
+        Examples
+        --------
+        >>> data = SlimmableDataset.from_arrays(np.eye(3), [0, 1, 2]).named(["cat", "cow", "dog"])
+        >>> data.names, data.select([2]).names
+        (('cat', 'cow', 'dog'), ('dog',))
+        """
+        if names is None:
+            return self._of(self._held.named(None))
+        if isinstance(names, str) or not isinstance(names, Sequence | Mapping):
+            found = type(names).__name__
+            raise InvalidTypeError("names", found, "a sequence or a mapping of str, or None")
+        known = names if isinstance(names, Mapping) else dict(enumerate(names))
+        missing = [label for label in self.labels if label not in known]
+        if missing:
+            raise InvalidValueError("names", f"none of class {missing[0]}", "one of each class")
+        return self._of(self._held.named(tuple(known[label] for label in self.labels)))
+
     def __getstate__(self) -> tuple[Factors, Description, Codes | None]:
         return self._held.factors, self.description, self.codes
 
@@ -383,6 +424,11 @@ class SlimmableDataset:
     def labels(self) -> tuple[int, ...]:
         """Label index of each class block: the label entry that its rows should have largest."""
         return self.description.labels
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The name of each class block, where `named` or a file gave them one."""
+        return self.description.names
 
     @property
     def members(self) -> NDArray[np.int64]:
@@ -767,12 +813,13 @@ class SlimmableDataset:
             repeated for each. ``arrays("given")`` are those of the sets one after the other, in
             the widest `dtype` of theirs. It stays in codes where all sets are quantised with the
             same steps and entries and no class is merged, such as parts of one set that
-            `select` made; otherwise it is one of floats.
+            `select` made; otherwise it is one of floats. Classes have names where each of them
+            has one in some set.
 
         Raises
         ------
         InvalidTypeError, InvalidValueError
-            There is no set, or two differ in what they cannot differ in.
+            There is no set, or two differ in what they cannot differ in, names of classes among it.
 
         Examples
         --------

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, NamedTuple
 
 from slimdc._array import dtype_name
@@ -17,6 +17,8 @@ from slimdc.parameterization.preprocessing import FLOATS, Preprocessing, checked
 from slimdc.typing import FloatDtype, Layout
 
 __all__ = ["NAMES", "Description", "Factors", "described"]
+
+_LONGEST = 100  # characters of the name of a class
 
 
 class Factors(NamedTuple):
@@ -67,6 +69,8 @@ class Description:
     order : tuple of int, optional
         Where each row, counted class by class, stood in the arrays that the set was made of. None
         where they came class by class.
+    names : tuple of str, optional
+        The name of each class block: printable, no longer than 100 characters, no two the same.
 
     Raises
     ------
@@ -89,6 +93,7 @@ class Description:
     samples: tuple[int, ...]
     components: tuple[int, ...]
     order: tuple[int, ...] | None = None
+    names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         shape, layout = sample_shape(self.shape, check_layout(self.layout))
@@ -110,11 +115,23 @@ class Description:
             )
         if self.order is not None:
             self._set(order=_permutation(self.order, sum(self.samples)))
+        if self.names is not None:
+            self._set(names=_class_names(self.names, len(self.labels)))
 
     @property
     def size(self) -> int:
         """Values of one sample, d."""
         return math.prod(self.shape)
+
+    @property
+    def named(self) -> dict[int, str]:
+        """The names of classes by their labels; empty where they have none."""
+        return dict(zip(self.labels, self.names or (), strict=False))
+
+    def named_as(self, named: Mapping[int, str]) -> Description:
+        """Give each class its name, where all of them have one."""
+        names = tuple(named[label] for label in self.labels if label in named)
+        return replace(self, names=names if len(names) == len(self.labels) else None)
 
     def truncated(self, components: tuple[int, ...]) -> Description:
         """Describe what a truncation leaves, which needs no check again."""
@@ -123,7 +140,7 @@ class Description:
         return known
 
     def to_metadata(self) -> dict[str, str]:
-        """Write every field as JSON, for the metadata of a file; an order of None is left out."""
+        """Write every field as JSON, for the metadata of a file; those of None are left out."""
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         plain["preprocessing"] = self.preprocessing.to_dict()
         return {name: json.dumps(value) for name, value in plain.items() if value is not None}
@@ -197,6 +214,22 @@ def _read(metadata: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
         except (ValueError, TypeError, RecursionError) as error:
             raise InvalidValueError(name, f"no JSON ({error})", "JSON") from None
         yield name, Preprocessing.from_dict(value) if name == "preprocessing" else value
+
+
+def _class_names(names: object, classes: int) -> tuple[str, ...]:
+    """Check names: they are printed on terminals and pages, and files of strangers hold them."""
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise InvalidTypeError("names", shown(names), "a sequence of str")
+    if len(names) != classes:
+        raise InvalidValueError("names", f"{len(names)} of {classes} classes", "one for each class")
+    for name in names:
+        if not (name.isprintable() and name.strip() and len(name) <= _LONGEST):
+            expected = f"1 to {_LONGEST} printable characters, and no blanks alone"
+            raise InvalidValueError("names", shown(name), expected)
+    if len(set(names)) < classes:
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise InvalidValueError("names", f"{shown(twice)} twice", "a name of its own for each")
+    return tuple(names)
 
 
 def _permutation(order: object, count: int) -> tuple[int, ...] | None:

@@ -99,6 +99,10 @@ class Held:
         """Say anew what brought the samples into their space."""
         return replace(self, description=replace(self.description, preprocessing=preprocessing))
 
+    def named(self, names: tuple[str, ...] | None) -> Self:
+        """Say anew what the classes are called."""
+        return replace(self, description=replace(self.description, names=names))
+
 
 @dataclass(frozen=True)
 class Coded(Held):

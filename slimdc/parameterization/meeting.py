@@ -170,6 +170,12 @@ def _described(known: Description, blocks: Sequence[int]) -> Description:
         tuple(counts[i] for i in blocks)
         for counts in (known.labels, known.samples, known.components)
     )
+    names = None if known.names is None else tuple(known.names[i] for i in blocks)
     return replace(
-        known, labels=labels, samples=samples, components=components, order=tuple(ranks.tolist())
+        known,
+        labels=labels,
+        samples=samples,
+        components=components,
+        order=tuple(ranks.tolist()),
+        names=names,
     )

@@ -88,7 +88,8 @@ class PixelParameterization:
             preprocessing=start.preprocessing,
         )
         factors = Factors(*(like(factor, start.u, start.factor_dtype) for factor in made.factors))
-        return SlimmableDataset(factors, replace(made.description, dtype=start.dtype))
+        known = replace(made.description, dtype=start.dtype).named_as(start.description.named)
+        return SlimmableDataset(factors, known)
 
     @cached_property
     def _rows(self) -> tuple[np.ndarray, np.ndarray]:

@@ -75,7 +75,8 @@ def united(sets: Sequence[Held]) -> Held:
         samples=tuple(block.factors.u.shape[0] for block in merged),
         components=tuple(block.factors.u.shape[1] for block in merged),
         order=tuple(np.concatenate([block.places for block in merged]).tolist()),
-    )
+        names=None,
+    ).named_as(_names(sets))
     codes, u = _codes_of(sets, entries, known), sets[0].factors.u
     if codes is not None:
         return coded(codes, known, entries, u, sets[0].dtype)
@@ -101,6 +102,21 @@ def _check_alike(sets: Sequence[Held]) -> None:
             # Not widened: an U of float32 is not orthonormal by the measure of float64.
             found = f"factors of {dtype_name(whole.factors.u)}"
             raise InvalidTypeError(name, found, f"factors of {dtype}, as sets[0] has them")
+
+
+def _names(sets: Sequence[Held]) -> dict[int, str]:
+    """Collect the names of classes; two sets that number the same classes otherwise do not fit."""
+    known: dict[int, str] = {}
+    labels: dict[str, int] = {}
+    for i, whole in enumerate(sets):
+        for label, name in whole.description.named.items():
+            if known.setdefault(label, name) != name:
+                found = f"class {label} named {shown(name)}"
+                raise InvalidValueError(f"sets[{i}]", found, f"{shown(known[label])}, as before it")
+            if labels.setdefault(name, label) != label:
+                found = f"{shown(name)} as class {label}"
+                raise InvalidValueError(f"sets[{i}]", found, f"class {labels[name]}, as before it")
+    return known
 
 
 def _difference(found: Preprocessing, expected: Preprocessing) -> tuple[str, str]:

@@ -54,14 +54,17 @@ def spectrum(data: SlimmableDataset) -> Figure:
 def draw_spectrum(axis: Any, data: SlimmableDataset) -> None:
     """Draw the significances of a set into axes of a figure."""
     s = np.abs(to_numpy(data.s).astype(np.float64))
-    for i, line in enumerate(s):
-        values = np.sort(line[: data.components[i]])[::-1]
-        axis.plot(np.arange(1, values.size + 1), values, marker=".", label=f"{data.labels[i]}")
+    named = data.description.named
+    for line, k, label in zip(s, data.components, data.labels, strict=False):
+        values = np.sort(line[:k])[::-1]
+        name = f"{label} {named.get(label, '')}".rstrip()
+        axis.plot(np.arange(1, values.size + 1), values, marker=".", label=name)
     axis.set_xlabel("component")
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set_ylabel("significance s")
     if 1 < s.shape[0] <= 10:
-        axis.legend(title="class", fontsize="small", ncols=2)
+        for text in axis.legend(title="class", fontsize="small", ncols=2).get_texts():
+            text.set_parse_math(False)  # a name is no formula, whatever it holds
 
 
 def accuracies(

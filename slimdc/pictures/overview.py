@@ -49,7 +49,7 @@ def overview(data: SlimmableDataset) -> Figure:
         raise InvalidTypeError("data", shown(data), "a SlimmableDataset")
     with np.errstate(all="ignore"):
         pictures = thumbnails(data)
-    lines = -(-len(pictures.labels) // _COLUMNS) if data.layout != "flat" else 2
+    lines = -(-len(pictures.classes) // _COLUMNS) if data.layout != "flat" else 2
     figure = new_figure(7.0, 0.9 * lines + 3.0)
     heights = [0.9 * lines, 3.0]
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -65,7 +65,7 @@ def _draw_lines(figure: SubFigure, pictures: Thumbnails) -> None:
     axis = figure.subplots()
     axis.imshow(pictures.pixels[0], cmap="gray", vmin=0, vmax=255, aspect="auto")
     axis.set_xticks([])
-    axis.set_yticks(range(len(pictures.labels)), list(map(str, pictures.labels)), fontsize=7)
+    axis.set_yticks(range(len(pictures.classes)), pictures.classes, fontsize=7, parse_math=False)
     axis.set_ylabel("class")
 
 
@@ -73,6 +73,6 @@ def _draw_images(figure: SubFigure, pictures: Thumbnails, lines: int) -> None:
     axes = figure.subplots(lines, _COLUMNS, squeeze=False).flat
     for axis in axes:
         axis.set_axis_off()
-    for axis, image, label in zip(figure.axes, pictures.pixels, pictures.labels, strict=False):
+    for axis, image, name in zip(figure.axes, pictures.pixels, pictures.classes, strict=False):
         axis.imshow(image, cmap="gray", vmin=0, vmax=255)
-        axis.set_title(f"{label}", fontsize="small")
+        axis.set_title(name, fontsize=8 if len(name) < 9 else 6, parse_math=False)

@@ -137,6 +137,7 @@ class FileReport:
             "numbers": self.numbers,
             "classes": len(known.labels),
             "labels": list(known.labels),
+            "names": None if known.names is None else list(known.names),
             "label_entries": self.label_entries,
             "samples": list(known.samples),
             "components": list(known.components),

@@ -17,7 +17,7 @@ __all__ = ["Said"]
 
 _KEYS = frozenset(
     {"shape", "layout", "preprocessing", "dtype", "classes", "labels", "entries", "samples"}
-    | {"order", "shared", "step", "label_step", "rows", "factors"}
+    | {"order", "shared", "step", "label_step", "rows", "factors", "names"}
 )
 _SHARED = ("", "u", "s", "us")
 
@@ -41,6 +41,8 @@ class Said:
         The steps of a set of few bits, without its components.
     factors : str
         What the factors of a set of few bits are computed in, "float32" or "float64".
+    names : tuple of str or None
+        As in `Description`.
     """
 
     shape: tuple[int, ...]
@@ -54,6 +56,7 @@ class Said:
     shared: str = ""
     codes: Codes | None = None
     factors: str = "float32"
+    names: tuple[str, ...] | None = None
 
     @property
     def rows(self) -> bool:
@@ -84,6 +87,7 @@ class Said:
             "" if codes is not None else shared,
             None if codes is None else codes.truncated(0),
             "float32" if codes is None else data.factor_dtype,
+            known.names,
         )
 
     def text(self) -> str:
@@ -115,6 +119,8 @@ class Said:
                 plain["rows"] = True
             if self.factors != "float32":
                 plain["factors"] = self.factors
+        if self.names is not None:
+            plain["names"] = self.names
         return compact(plain)
 
     @classmethod
@@ -154,6 +160,7 @@ class Said:
             shared,
             codes,
             plain.get("factors", "float32"),
+            plain.get("names"),
         )
         one_of("factors", said.factors, ("float32", "float64"))
         if max(labels) >= said.entries:
@@ -181,6 +188,7 @@ class Said:
             held if self.samples is None else self.samples,
             held,
             order if self.samples is None else self.order,
+            self.names,
         )
 
 

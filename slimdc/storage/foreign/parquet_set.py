@@ -138,9 +138,11 @@ def write_parquet(data: SlimmableDataset, path: Path) -> None:
     x, classes = pictures(data), classes_from(data, "parquet")
     rows = [{"bytes": encoded(pixels), "path": f"{i:06d}.png"} for i, pixels in enumerate(x)]
     kind = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
+    named = data.description.named
+    names = [named.get(i, str(i)) for i in range(data.label_entries)]
     features = {
         _IMAGE: {"_type": "Image"},
-        _LABEL: {"names": [str(i) for i in range(data.label_entries)], "_type": "ClassLabel"},
+        _LABEL: {"names": names, "_type": "ClassLabel"},
     }
     table = arrow.table(
         {_IMAGE: arrow.array(rows, kind), _LABEL: arrow.array(classes, arrow.int64())}
