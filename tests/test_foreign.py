@@ -271,6 +271,9 @@ def test_a_folders_number_is_its_class(tmp_path) -> None:
     for old, new in (("new003", "zebra"), ("new007", "ant")):
         (tmp_path / "set" / old).rename(tmp_path / "set" / new)
     assert slimdc.read(tmp_path / "set").labels == (0, 1)
+    assert slimdc.read(tmp_path / "set").names == ("ant", "zebra")
+    (tmp_path / "set" / "ant").rename(tmp_path / "set" / "an\nt")
+    assert slimdc.read(tmp_path / "set").names is None  # samples matter more
 
 
 def test_tables(tmp_path) -> None:
@@ -284,6 +287,12 @@ def test_tables(tmp_path) -> None:
     features = b'{"info": {"features": {"label": {"names": ["a","b","c","d","e"]}}}}'
     data = slimdc.read(table(path, x, Y, {b"huggingface": features}))
     assert (data.label_entries, data.labels) == (5, (0, 1, 2))
+    assert data.names == ("a", "b", "c")
+    slimdc.write(data, tmp_path / "named.parquet", format="parquet")
+    again = slimdc.read(tmp_path / "named.parquet")
+    assert (again.names, again.label_entries) == (("a", "b", "c"), 5)
+    slimdc.write(data.named(None), path, format="parquet")
+    assert slimdc.read(path).names is None  # numbers are no names
     assert slimdc.read(table(path, x, Y, {b"huggingface": b"{]"})).label_entries == 3
 
 

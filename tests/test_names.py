@@ -48,7 +48,7 @@ def test_a_class_is_named_by_its_label() -> None:
         (["a", "b", "c\n"], InvalidValueError),
         (["a", "b", "\x1b[31mred"], InvalidValueError),
         (["a", "b", "\u202egod"], InvalidValueError),
-        (["a", "b", "c" * 101], InvalidValueError),
+        (["a", "b", "c" * 256], InvalidValueError),
     ],
 )
 def test_what_is_no_name_is_refused(names: Any, kind: type[Exception]) -> None:

@@ -9,6 +9,7 @@ from slimdc.commands.answers import answer, followed
 from slimdc.commands.data import train_images
 from slimdc.commands.messages import check_target
 from slimdc.commands.options import add_answer, add_data, add_method, add_run, whole
+from slimdc.parameterization.description import class_names
 
 __all__ = ["add"]
 
@@ -42,6 +43,8 @@ def _run(options: argparse.Namespace) -> None:
 
     check_target(options.out, "OUT")
     x, y, names = train_images(options.data, options.root)
+    if names:  # folders may be called what classes may not
+        class_names(names, len(names))
     data = slimdc.condense(
         x,
         y,

@@ -338,7 +338,7 @@ class SlimmableDataset:
         ------
         InvalidTypeError, InvalidValueError
             It is none of these, a class gets no name or that of another, or a name is longer than
-            100 characters or not printable.
+            255 characters or not printable.
 
         Examples
         --------

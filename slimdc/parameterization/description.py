@@ -16,9 +16,9 @@ from slimdc.parameterization.layout import check_layout, sample_shape
 from slimdc.parameterization.preprocessing import FLOATS, Preprocessing, checked
 from slimdc.typing import FloatDtype, Layout
 
-__all__ = ["NAMES", "Description", "Factors", "described"]
+__all__ = ["NAMES", "Description", "Factors", "class_names", "described"]
 
-_LONGEST = 100  # characters of the name of a class
+_LONGEST = 255  # characters of the name of a class: as many as of a folder
 
 
 class Factors(NamedTuple):
@@ -70,7 +70,7 @@ class Description:
         Where each row, counted class by class, stood in the arrays that the set was made of. None
         where they came class by class.
     names : tuple of str, optional
-        The name of each class block: printable, no longer than 100 characters, no two the same.
+        The name of each class block: printable, no longer than 255 characters, no two the same.
 
     Raises
     ------
@@ -116,7 +116,7 @@ class Description:
         if self.order is not None:
             self._set(order=_permutation(self.order, sum(self.samples)))
         if self.names is not None:
-            self._set(names=_class_names(self.names, len(self.labels)))
+            self._set(names=class_names(self.names, len(self.labels)))
 
     @property
     def size(self) -> int:
@@ -216,8 +216,30 @@ def _read(metadata: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
         yield name, Preprocessing.from_dict(value) if name == "preprocessing" else value
 
 
-def _class_names(names: object, classes: int) -> tuple[str, ...]:
-    """Check names: they are printed on terminals and pages, and files of strangers hold them."""
+def class_names(names: object, classes: int) -> tuple[str, ...]:
+    """Check names of classes: they are printed on terminals, and files of strangers hold them.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What should be names.
+    classes : int
+        How many are wanted.
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        They are none.
+
+    Examples
+    --------
+    >>> class_names(["cat", "dog"], 2)
+    ('cat', 'dog')
+    """
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise InvalidTypeError("names", shown(names), "a sequence of str")
     if len(names) != classes:

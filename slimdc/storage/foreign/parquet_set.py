@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from slimdc._checks import shown
 from slimdc.datasets.image_stack import Encoded, encoded, stacked
 from slimdc.errors import FileError, MissingLibraryError
@@ -123,7 +121,11 @@ def take_parquet(content: Any, asked: Asked) -> Published:
         Encoded(f"{source}, row {i}", _bytes_of(cell.as_py(), f"{source}, row {i}"))
         for i, cell in enumerate(content.column(_IMAGE))
     ]
-    return Published(stacked(sources, argument=source), y, "channels_last", _count(content, y))
+    x, names = stacked(sources, argument=source), _names(content)
+    if len(names) <= int(y.max()):
+        return Published(x, y, "channels_last")
+    numbers = names == [str(i) for i in range(len(names))]
+    return Published(x, y, "channels_last", len(names), () if numbers else names)
 
 
 def write_parquet(data: SlimmableDataset, path: Path) -> None:
@@ -170,11 +172,10 @@ def _bytes_of(cell: Any, source: str) -> bytes:
     return held
 
 
-def _count(content: Any, y: np.ndarray) -> int | None:
-    """Count the classes that the metadata name, where they name those of the rows."""
+def _names(content: Any) -> list[Any]:
+    """Read the names that the metadata give the classes, if they do."""
     try:
         features = json.loads(content.schema.metadata[_METADATA])["info"]["features"]
-        count = len(features[_LABEL]["names"])
+        return list(features[_LABEL]["names"])
     except (KeyError, TypeError, ValueError):
-        return None
-    return count if int(y.max()) < count else None
+        return []

@@ -78,7 +78,7 @@ def take_pictures(content: Folder, _asked: Asked) -> Published:
     x, layout = real.x_train, "channels_last"
     numbers = [_NUMBER.fullmatch(name) for name in real.names]
     if not all(numbers):
-        return Published(x, real.y_train, layout, len(numbers))
+        return Published(x, real.y_train, layout, len(numbers), real.names)
     classes = np.asarray([int(found[1]) for found in numbers if found], np.int64)
     return Published(x, classes[real.y_train], layout)
 

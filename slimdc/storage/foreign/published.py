@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,8 @@ class Published(NamedTuple):
         Where the channels are.
     classes : int, optional
         Number of classes, where the file says it.
+    names : sequence of str
+        Names of the classes, where the file says them.
 
     Examples
     --------
@@ -40,6 +43,7 @@ class Published(NamedTuple):
     y: HostArray
     layout: str
     classes: int | None = None
+    names: Sequence[str] = ()
 
 
 class Asked(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from slimdc._checks import MOST, one_of, shown, whole_number
 from slimdc.errors import FileError, InvalidTypeError, InvalidValueError
 from slimdc.parameterization import SlimmableDataset
+from slimdc.parameterization.description import class_names
 from slimdc.parameterization.layout import check_layout
 from slimdc.parameterization.preprocessing import Preprocessing
 from slimdc.parameterization.preprocessing.standardisation import STATISTICS
@@ -102,13 +104,14 @@ def read(
     x, layout = taken.x, check_layout(taken.layout)
     if known.pixels and x.dtype != np.uint8:  # those are brought there by `from_arrays`
         x = np.asarray(space.apply(x, layout))
-    return SlimmableDataset.from_arrays(
+    made = SlimmableDataset.from_arrays(
         x,
         taken.y,
         classes=taken.classes if classes is None else classes,
         layout=layout,
         preprocessing=space,
     )
+    return made.named(taken.names) if _are_names(taken.names) else made
 
 
 def recognised(
@@ -220,6 +223,13 @@ def _space(asked: object, name: str, known: Format) -> Preprocessing:
         "standardised or whitened by",
         f"the answer of those who made it: {spaces}",
     )
+
+
+def _are_names(names: Sequence[str]) -> bool:
+    """Whether a file's names can be those of classes: the set matters more than these."""
+    with suppress(InvalidTypeError, InvalidValueError):
+        return bool(class_names(names, len(names)))
+    return False
 
 
 def _own(path: Any, asked: object) -> SlimmableDataset:
