@@ -9,6 +9,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import library
 
@@ -53,9 +54,9 @@ def test_evaluate_lays_out_several_sets(images: Path, tmp_path: Path, capsys) ->
     arguments = ["--data", "sample", "--repeats", "2", "--steps", "1", "--width", "1"]
     assert cli.main(["evaluate", str(images), str(small), *arguments]) == 0
     printed = capsys.readouterr()
-    head, first, second, last = printed.out.splitlines()
+    head, first, second, last = printed.out.splitlines()  # the smallest first
     assert head.split() == ["set", "components", "bytes", "file", "bytes", "accuracy"]
-    for line, path in ((first, images), (second, small)):
+    for line, path in ((first, small), (second, images)):
         data = slimdc.load(path)
         name, components, nbytes, file_nbytes, *told = line.split()
         assert (name, int(components)) == (str(path), data.components_per_class)
@@ -84,10 +85,33 @@ def test_evaluate_draws_the_curve(images: Path, tmp_path: Path, monkeypatch, cap
     document = json.loads(capsys.readouterr().out)
     assert out.read_bytes() == b"a picture"
     assert document["picture"] == str(out)
-    points = [[cell["file_nbytes"], cell["mean"]] for cell in document["sets"]]
+    points = [[cell["file_nbytes"], cell["mean"], cell["std"]] for cell in document["sets"]]
     assert [list(point) for point in drawn["tested on sample"]] == sorted(
         points
     )  # fewest bytes first
+
+
+@pytest.mark.filterwarnings("always::slimdc.errors.SlimdcWarning")
+def test_a_set_whose_numbers_mean_other_classes_is_told(tmp_path: Path, capsys) -> None:
+    image = library("PIL.Image")
+    for place in ("train", "test"):
+        for kind in ("cat", "cow", "dog"):
+            (tmp_path / "pets" / place / kind).mkdir(parents=True)
+            image.new("L", (8, 8)).save(tmp_path / "pets" / place / kind / "1.png")
+    data = slimdc.SlimmableDataset.from_arrays(np.ones((3, 8, 8)), [0, 1, 2])
+    arguments = ["evaluate", str(tmp_path / "set"), "--data", str(tmp_path / "pets")]
+    arguments += ["--repeats", "1", "--steps", "1", "--width", "1"]
+    for names, told in (
+        (["cat", "dog", "cow"], "class 1 is named 'dog', in --data 'cow', and so with 1 more"),
+        (["cat", "cow", "fox"], "class 2 is named 'fox', in --data 'dog'"),
+        (["cat", "cow", "dog"], ""),
+        (None, ""),
+    ):
+        slimdc.save(data.named(names), tmp_path / "set")
+        assert cli.main(arguments) == 0
+        warned = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+        expected = [f"slimdc: warning: {tmp_path / 'set'}: {told}"] if told else []
+        assert warned == expected
 
 
 def test_what_cannot_be_evaluated_is_said_first(images: Path, tmp_path: Path, capsys) -> None:

@@ -80,7 +80,7 @@ def test_folders_of_images(tmp_path: Path, capsys) -> None:
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (["--data", "sample"], "data: found 'sample', expected one of"),
+        (["--data", "sample"], "data: found 'sample', which is not there, expected one of"),
         (["--data", "{fashion}", "--ipc", "0"], "ipc: found 0"),
         (["--data", "{fashion}", "--method", "truncate"], "method: found 'truncate'"),
         (["--data", "{fashion}", "--backend", "none"], "backend"),

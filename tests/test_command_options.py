@@ -71,7 +71,7 @@ CASES = {
     "info": (
         ["info", "{images}"],
         "file format version nbytes component_nbytes stored components_are bits numbers classes "
-        "labels label_entries samples components shape layout dtype preprocessing reordered "
+        "labels names label_entries samples components shape layout dtype preprocessing reordered "
         "prefixes read whole_components damaged_components problem verdict",
     ),
     "condense": (

@@ -28,7 +28,8 @@ def test_slim_without_learning_decodes_nothing(
         without.setattr(slimdc.SlimmableDataset, "__init__", None)
         assert cli.main(["slim", str(vectors), str(out), "-k", "2", *how]) == 0
     assert out.read_bytes() == slimdc.dumps(expected)
-    told = f"{out}: 4 -> 2 components per class, {data.nbytes:,} -> {expected.nbytes:,} bytes\n"
+    told = f"{out}: 4 -> 2 components per class, {data.nbytes:,} -> {expected.nbytes:,} bytes"
+    told += f", a file of {out.stat().st_size:,}\n"
     assert capsys.readouterr().out == told
     assert cli.main(["slim", str(vectors), str(out), "-k", "9", *how]) == 1
     assert "k: found 9, expected 1 to 4" in capsys.readouterr().err

@@ -68,7 +68,9 @@ def test_sizes(tmp_path) -> None:
     (tmp_path / "a").mkdir()
     Image.fromarray(pixels).save(tmp_path / "a" / "1.png")
     image(tmp_path / "a" / "2.png", (5, 5, 5), (9, 3))
-    with pytest.raises(FileError, match="images of 4x8 and 9x3, expected images of one size"):
+    with pytest.raises(
+        FileError, match=r"images of 4x8 \(.*1\.png\) and 9x3 \(.*2\.png\), expected"
+    ):
         datasets.image_folder(tmp_path)
     real = datasets.image_folder(tmp_path, 4)
     np.testing.assert_array_equal(real.x_train[0], pixels[:, 2:6])
@@ -111,8 +113,20 @@ def test_folders_that_are_none(folder, tmp_path) -> None:
         datasets.image_folder(5)  # type: ignore[arg-type]
     with pytest.raises(InvalidValueError, match="root: found"):
         datasets.read(folder, root=tmp_path)
-    with pytest.raises(FileError, match=r"data: found '.*empty', expected one of 'cifar10'"):
+    with pytest.raises(FileError, match=r"empty', which holds nothing of this, expected one of"):
         datasets.read(folder / "train" / "empty")
+    with pytest.raises(FileError, match="nowhere', which is not there, expected one of 'cifar10'"):
+        datasets.read(folder / "nowhere")
+
+
+def test_a_size_is_of_folders_alone(folder, monkeypatch) -> None:
+    assert datasets.read(folder, size=6).x_train.shape[1:3] == (6, 6)
+    assert (datasets.read(folder, size=6).x_train == datasets.image_folder(folder, 6).x_train).all()
+    with pytest.raises(InvalidValueError, match=r"size: found 6 for 'cifar10', expected None"):
+        datasets.read("cifar10", size=6)
+    monkeypatch.setattr("slimdc.datasets.reading.is_idx", lambda _: True)
+    with pytest.raises(InvalidValueError, match=r"size: found 6 for the files of IDX"):
+        datasets.read(folder, size=6)
 
 
 def test_without_pillow_the_remedy_is_named(folder, monkeypatch) -> None:

@@ -120,6 +120,12 @@ def test_every_way_of_a_chain_is_drawn_and_budgets_are_named_where_there_is_room
     assert ticks == ["322,000", "31,500"]
 
 
+def test_budgets_have_bars_where_spreads_are_known() -> None:
+    figure = pictures.budgets({"a": [(10, 60.0, 2.0)], "b": [(10, 50.0), (20, 55.0, 0.5)]})
+    bars = [bar.get_segments()[0].tolist() for bar in figure.axes[0].collections]
+    assert bars == [[[10, 58.0], [10, 62.0]], [[20, 54.5], [20, 55.5]]]
+
+
 def test_budgets_are_bytes() -> None:
     figure = pictures.budgets({"ours": [(608, 68.6), (4_009, 80.5)]})
     (axis,) = figure.axes

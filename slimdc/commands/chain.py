@@ -81,7 +81,7 @@ def _run(options: argparse.Namespace) -> None:
     from slimdc.chains import table
     from slimdc.commands.data import all_images
 
-    real = all_images(options.data, options.root)
+    real = all_images(options.data, options.root, options.size)
     begin = None if options.start is None else slimdc.load(options.start)
     place = {"backend": options.backend, "device": options.device}
     training = place | {"width": options.width}

@@ -42,7 +42,7 @@ def _run(options: argparse.Namespace) -> None:
     import slimdc
 
     check_target(options.out, "OUT")
-    x, y, names = train_images(options.data, options.root)
+    x, y, names = train_images(options.data, options.root, options.size)
     if names:  # folders may be called what classes may not
         class_names(names, len(names))
     data = slimdc.condense(

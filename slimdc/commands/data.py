@@ -19,9 +19,9 @@ __all__ = ["all_images", "real_images", "train_images", "with_matrix"]
 
 
 def real_images(
-    name: str, root: Path | None
-) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8], NDArray[np.int64]]:
-    """Read training images, where there are some, and test images with their classes.
+    name: str, root: Path | None, size: int | None = None
+) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8], NDArray[np.int64], tuple[str, ...]]:
+    """Read training images, where there are some, test images with their classes, and names.
 
     Raises
     ------
@@ -35,13 +35,15 @@ def real_images(
     """
     if name == "sample" and root is not None:
         raise InvalidValueError("--root", str(root), "none: the sample is in the package")
+    if name == "sample" and size is not None:
+        raise InvalidValueError("--size", str(size), "none: the sample has its own")
     if name == "sample":
-        return None, *datasets.sample()[1:]
-    real = all_images(name, root)
-    return real.x_train, real.x_test, real.y_test
+        return None, *datasets.sample()[1:], ()
+    real = all_images(name, root, size)
+    return real.x_train, real.x_test, real.y_test, real.names
 
 
-def all_images(name: str, root: Path | None) -> datasets.RealDataset:
+def all_images(name: str, root: Path | None, size: int | None = None) -> datasets.RealDataset:
     """Read training and test images with their classes.
 
     Raises
@@ -49,7 +51,7 @@ def all_images(name: str, root: Path | None) -> datasets.RealDataset:
     FileError, InvalidValueError
         The data cannot be read, or hold no test images.
     """
-    real = _read(name, root)
+    real = _read(name, root, size)
     if not len(real.x_test):
         raise FileError(
             "--data",
@@ -61,7 +63,7 @@ def all_images(name: str, root: Path | None) -> datasets.RealDataset:
 
 
 def train_images(
-    name: str, root: Path | None
+    name: str, root: Path | None, size: int | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...]]:
     """Read training images with their classes, and the names of these where they are known.
 
@@ -70,13 +72,13 @@ def train_images(
     FileError, InvalidValueError
         The data cannot be read.
     """
-    real = _read(name, root)
+    real = _read(name, root, size)
     return real.x_train, real.y_train, real.names
 
 
-def _read(name: str, root: Path | None) -> datasets.RealDataset:
+def _read(name: str, root: Path | None, size: int | None) -> datasets.RealDataset:
     try:
-        return datasets.read(name, None if root is None else root.expanduser())
+        return datasets.read(name, None if root is None else root.expanduser(), size)
     except RuntimeError as error:  # no such user
         raise FileError("--root", f"{root} ({error})", "a folder") from error
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
+from slimdc._checks import shown
 from slimdc.commands.answers import answer, followed, told
 from slimdc.commands.messages import check_target
 from slimdc.commands.options import (
@@ -17,6 +19,7 @@ from slimdc.commands.options import (
     whole,
 )
 from slimdc.commands.tables import table
+from slimdc.errors import SlimdcWarning
 
 if TYPE_CHECKING:
     from slimdc.evaluation import Evaluation
@@ -30,7 +33,7 @@ def add(command: argparse.ArgumentParser) -> None:
     from slimdc.protocols import PROTOCOLS
 
     file_argument(command, "sets", "SET", nargs="+")
-    add_data(command, "real test images", "sample")
+    add_data(command, "real test images, of folders those in test/", "sample")
     completed(
         command.add_argument(
             "--protocol",
@@ -73,7 +76,9 @@ def _run(options: argparse.Namespace) -> None:
         new_figure(1.0, 1.0)
     # Whatever is missing, matplotlib too, is said before an hour of work.
     sets = [slimdc.load(place) for place in options.sets]
-    x_train, x_test, y_test = real_images(options.data, options.root)
+    x_train, x_test, y_test, names = real_images(options.data, options.root, options.size)
+    for place, data in zip(options.sets, sets, strict=True):
+        _compare(place, data, dict(enumerate(names)))
     sets = [
         data if data.preprocessing.is_complete else with_matrix(data, place, x_train)
         for place, data in zip(options.sets, sets, strict=True)
@@ -110,6 +115,16 @@ def _run(options: argparse.Namespace) -> None:
     answer(options, f"{text}on {len(y_test):,} real test images", document)
 
 
+def _compare(place: Path | str, data: SlimmableDataset, real: dict[int, str]) -> None:
+    """Warn where a number means one class in a set and another in the real data."""
+    named = data.description.named
+    other = [label for label in named if label in real and real[label] != named[label]]
+    if other:
+        first, more = other[0], f", and so with {len(other) - 1} more" if len(other) > 1 else ""
+        said = f"{place}: class {first} is named {shown(named[first])}"
+        warn(f"{said}, in --data {shown(real[first])}{more}", SlimdcWarning, stacklevel=2)
+
+
 def _cell(place: Path | str, data: SlimmableDataset, result: Evaluation) -> dict[str, Any]:
     return {
         "set": str(place),
@@ -125,8 +140,9 @@ def _cell(place: Path | str, data: SlimmableDataset, result: Evaluation) -> dict
 
 
 def _table(found: list[dict[str, Any]], results: list[Evaluation]) -> str:
-    """Lay out several sets; networks may take other steps for each."""
+    """Lay out several sets, the smallest first; networks may take other steps for each."""
     head = ("set", "components", "bytes", "file bytes", "accuracy")
+    pairs = zip(found, results, strict=True)
     rows = [
         (
             cell["set"],
@@ -135,7 +151,7 @@ def _table(found: list[dict[str, Any]], results: list[Evaluation]) -> str:
             "" if cell["file_nbytes"] is None else f"{cell['file_nbytes']:,}",
             str(result),
         )
-        for cell, result in zip(found, results, strict=True)
+        for cell, result in sorted(pairs, key=lambda pair: _size(pair[0]))
     ]
     return table(head, rows)
 
@@ -144,5 +160,9 @@ def _draw(out: Path, data: str, found: list[dict[str, Any]]) -> None:
     """Draw accuracy against the bytes of files, or of components where a file is elsewhere."""
     from slimdc.pictures import budgets, save_picture
 
-    points = sorted((cell["file_nbytes"] or cell["nbytes"], cell["mean"]) for cell in found)
+    points = sorted((_size(cell), cell["mean"], cell["std"]) for cell in found)
     save_picture(budgets({f"tested on {Path(data).name}": points}), out)
+
+
+def _size(cell: dict[str, Any]) -> int:
+    return int(cell["file_nbytes"] or cell["nbytes"])

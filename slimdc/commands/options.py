@@ -153,6 +153,13 @@ def add_data(command: argparse.ArgumentParser, what: str, *others: str) -> None:
         metavar="DIR",
         help="where the files of a named set are (default: $SLIMDC_DATA, or where systems have it)",
     )
+    command.add_argument(
+        "--size",
+        type=whole,
+        metavar="N",
+        help="height and width that images of folders are brought to: scaled to cover it, and cut "
+        "at the centre (default: as they are, all of one size)",
+    )
 
 
 def add_foreign(command: argparse.ArgumentParser) -> None:

@@ -112,7 +112,8 @@ def _made(budget: Budget, done: dict[str, int], reason: str = "") -> dict[str, A
 
 def _line(made: dict[str, Any]) -> str:
     counts = f"{made['components_before']} -> {made['components']} components per class"
-    told = f"{made['file']}: {counts}, {made['nbytes_before']:,} -> {made['nbytes']:,} bytes"
+    sizes = f"{made['nbytes_before']:,} -> {made['nbytes']:,} bytes"
+    told = f"{made['file']}: {counts}, {sizes}, a file of {made['file_nbytes']:,}"
     return f"{told}\n{made['reason']}" if made["reason"] else told
 
 

@@ -63,11 +63,14 @@ def stacked(
     """
     heads = [_opened(source, None, "") for source in sources]
     mode = "L" if all(found in _GREY for found, _ in heads) else "RGB"
-    sizes = {found for _, found in heads}
-    if size is None and len(sizes) > 1:
-        two = " and ".join(f"{height}x{width}" for height, width in sorted(sizes)[:2])
-        raise FileError(argument, f"images of {two}", "images of one size, or size=")
-    shape = next(iter(sizes)) if size is None else size
+    first = {found: source for source, (_, found) in reversed([*zip(sources, heads, strict=True)])}
+    if size is None and len(first) > 1:
+        two = " and ".join(
+            f"{height}x{width} ({_name(first[height, width])})"
+            for height, width in sorted(first)[:2]
+        )
+        raise FileError(argument, f"images of {two}", "images of one size, or a size for all")
+    shape = next(iter(first)) if size is None else size
     # Filled one by one: a list of images beside their stack would need twice the memory.
     images = np.empty((len(sources), *shape, *(() if mode == "L" else (3,))), np.uint8)
     for i, source in enumerate(sources):
@@ -114,14 +117,15 @@ def _pillow() -> Any:
     return PIL
 
 
+def _name(source: _Source) -> str:
+    return str(source) if isinstance(source, Path) else source.name
+
+
 def _opened(source: _Source, size: tuple[int, int] | None, mode: str) -> Any:
     """Read an image, or its mode and its size only."""
     pillow = _pillow()
-    name, file = (
-        (str(source), source)
-        if isinstance(source, Path)
-        else (source.name, io.BytesIO(source.payload))
-    )
+    name = _name(source)
+    file = source if isinstance(source, Path) else io.BytesIO(source.payload)
     try:
         with pillow.Image.open(file) as image:
             if size is None:

@@ -165,13 +165,13 @@ def sensitivity(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
     return _lines(curves, "weight, as a multiple of the default", "accuracy, %", scale="log")
 
 
-def budgets(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
+def budgets(curves: Mapping[str, Sequence[tuple[float, ...]]]) -> Figure:
     """Draw accuracy against bytes, whatever the sets are.
 
     Parameters
     ----------
-    curves : mapping of str to sequence of (bytes, accuracy)
-        Accuracies in percent, by the name of a curve.
+    curves : mapping of str to sequence of (bytes, accuracy) or (bytes, accuracy, spread)
+        Accuracies in percent, by the name of a curve; a spread is a bar to either side.
 
     Returns
     -------
@@ -181,7 +181,15 @@ def budgets(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
     --------
     >>> figure = budgets({"ours": [(608, 68.6), (4_009, 80.5)]})  # doctest: +SKIP
     """
-    return _lines(curves, "bytes", "accuracy, %", scale="log")
+    if not isinstance(curves, Mapping):
+        raise InvalidTypeError("curves", shown(curves), "a mapping of names to curves")
+    means = {name: [(point[0], point[1]) for point in curve] for name, curve in curves.items()}
+    figure = _lines(means, "bytes", "accuracy, %", scale="log")
+    for i, curve in enumerate(curves.values()):
+        for place, mean, *spread in curve:
+            for std in spread:
+                figure.axes[0].vlines(place, mean - std, mean + std, color=f"C{i}", alpha=0.5)
+    return figure
 
 
 def _lines(
