@@ -32,7 +32,7 @@ _EXPLAINED = {
     "docs/install.md#data": "SLIMDC_DATA root size",
     "docs/large.md": "executor shards",
     "docs/math.md": "after before kept s w",
-    "docs/meeting.md": "classes entries to",
+    "docs/meeting.md": "classes entries names sets to",
     "docs/methods.md": "method preset",
     "docs/networks.md": "depth network norm width",
     "docs/parallel.md": "checkpoint distributed",

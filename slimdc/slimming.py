@@ -82,6 +82,8 @@ def slim(
         be. One of `bits`, `nbytes` and `keep` can be given.
     start : {"auto", "components", "rows"}
         Whether directions are kept, or samples as they are; ``"auto"`` takes what loses less.
+        Rows that are kept come in an order of their own, the most significant first: to say where
+        each stood would take bytes.
     method : str or Method
         How: the paper's by default, or another of `slimdc.methods`, or one of your own. Most others
         train k samples of each class for what they train real data for, with the set in the place

@@ -97,7 +97,9 @@ def test_a_damaged_file_is_described_and_is_an_error(images: Path, capsys) -> No
     images.write_bytes(payload)
     assert cli.main(["info", str(images)]) == 1
     printed = capsys.readouterr()
-    assert "component 1 (from 0) no longer match digests; the first 1 can be read" in printed.out
+    assert (
+        "component 1 (from 0) no longer matches its digest; the first 1 can be read" in printed.out
+    )
     assert "10: labels 0 to 9" in printed.out
     assert printed.err.startswith(f"slimdc: error: {images}: found damaged: component 1")
     assert cli.main(["info", str(images), "--json"]) == 1

@@ -136,6 +136,14 @@ def test_pages_and_pictures_take_a_name_as_text() -> None:
     pictures.overview(vectors).draw_without_rendering()
 
 
+def test_a_grid_says_whose_samples_it_shows() -> None:
+    data = named("a cat", "$", "a hippopotamus")
+    figure = pictures.samples({"whole": data, "small": data.truncate(1)}, per_class=2)
+    figure.draw_without_rendering()
+    told = [axis.get_title() for axis in figure.axes]
+    assert told == ["a cat", "", "$", "", "a hippopota…", "", *[""] * 6]
+
+
 def test_info_says_them(tmp_path: Path, capsys) -> None:
     slimdc.save(named(*NAMES), tmp_path / "few")
     assert cli.main(["info", str(tmp_path / "few")]) == 0

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from slimdc._array import like
-from slimdc._checks import shown
+from slimdc._checks import shown, whole_numbers
 from slimdc.backend import Array, Compute
 from slimdc.errors import InvalidTypeError, InvalidValueError, SlimdcWarning
 from slimdc.networks import Network
@@ -72,6 +72,9 @@ class Material:
 
     def dataset(self, chosen: Host) -> SlimmableDataset:
         """Make a set of some of the samples, on the host, in their dtype."""
+        chosen = np.asarray(whole_numbers("chosen", chosen, at_least=0), np.int64)
+        if chosen.size and chosen.max() >= len(self.x):
+            raise InvalidValueError("chosen", f"{chosen.max()}", f"numbers below {len(self.x)}")
         made = SlimmableDataset.from_arrays(
             self.x[chosen],
             self.y[chosen].astype(np.float64),

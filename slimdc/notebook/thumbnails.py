@@ -13,7 +13,7 @@ from slimdc._array import HostArray, to_numpy
 if TYPE_CHECKING:
     from slimdc.parameterization import SlimmableDataset
 
-__all__ = ["Thumbnails", "thumbnails"]
+__all__ = ["Thumbnails", "shortened", "thumbnails"]
 
 _FEWEST_IMAGES, _MOST_IMAGES, _MOST_ROWS = 12, 20, 32
 _SIDE, _COLUMNS = 64, 256  # of an image, and of a flat sample
@@ -69,7 +69,7 @@ def thumbnails(data: SlimmableDataset) -> Thumbnails:
     size = data.description.size
     room = _MOST_ROWS if flat else min(_MOST_IMAGES, max(_FEWEST_IMAGES, _BYTES // size))
     x = _first_samples(data, min(room, data.classes))
-    shown = map(_short, data.names or map(str, data.labels))
+    shown = map(shortened, data.names or map(str, data.labels))
     classes = tuple(islice(shown, len(x)))
     if flat:
         pixels, note = _in_range(_shown_space(data, x), own=False)
@@ -86,7 +86,14 @@ def thumbnails(data: SlimmableDataset) -> Thumbnails:
     return Thumbnails(_to_bytes(small[..., 0] if small.shape[-1] == 1 else small), classes, note)
 
 
-def _short(name: str) -> str:
+def shortened(name: str) -> str:
+    """Cut a name to what fits below a picture.
+
+    Examples
+    --------
+    >>> shortened("hippopotamuses")
+    'hippopotamu…'
+    """
     return name if len(name) <= _CHARACTERS else f"{name[: _CHARACTERS - 1]}…"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from slimdc._checks import shown
 from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.notebook.thumbnails import shortened
 from slimdc.parameterization import SlimmableDataset
 from slimdc.pictures.canvas import new_figure
 from slimdc.pictures.pixels import first_of_each_class, pixels
@@ -21,6 +22,8 @@ __all__ = ["components", "samples"]
 
 def samples(sets: Mapping[str, SlimmableDataset], *, per_class: int = 1) -> Figure:
     """Draw the first samples of each class, a line for each set (the paper's Fig. 5).
+
+    Above them are the names of the classes, where the first set has some.
 
     Parameters
     ----------
@@ -47,7 +50,12 @@ def samples(sets: Mapping[str, SlimmableDataset], *, per_class: int = 1) -> Figu
     """
     if not isinstance(sets, Mapping) or not sets:
         raise InvalidTypeError("sets", shown(sets), "a mapping of names to sets")
-    return _grid({name: first_of_each_class(data, per_class) for name, data in sets.items()})
+    figure = _grid({name: first_of_each_class(data, per_class) for name, data in sets.items()})
+    first = next(iter(sets.values()))
+    places = np.cumsum([0, *(min(per_class, held) for held in first.samples)])
+    for place, name in zip(places.tolist(), map(shortened, first.names or ()), strict=False):
+        figure.axes[place].set_title(name, fontsize=7, parse_math=False)
+    return figure
 
 
 def components(

@@ -106,7 +106,8 @@ class FileReport:
             first = self.damaged[0]
             names = ", ".join(map(str, self.damaged))
             rest = f"the first {first} can be read, by k={first}" if first else "none can be read"
-            found.append(f"damaged: component {names} (from 0) no longer match digests; {rest}")
+            match = "matches its digest" if len(self.damaged) == 1 else "match their digests"
+            found.append(f"damaged: component {names} (from 0) no longer {match}; {rest}")
         if self.whole is not None and self.whole < self.components:
             found.append(f"cut: {self.whole} of {self.components} components are whole")
         if found:
