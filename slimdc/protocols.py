@@ -19,7 +19,7 @@ from slimdc.training.augmentation import DSA, Augmentation
 from slimdc.training.optimizers import Adam, Sgd
 from slimdc.training.schedules import Cosine, Drops
 
-__all__ = ["PROTOCOLS", "label_rows", "protocol_named", "steps_for", "steps_of"]
+__all__ = ["PROTOCOLS", "label_rows", "protocol_named", "scale_of", "steps_for", "steps_of"]
 
 # FRePo's numbers of steps, by number of training samples; between them, see `steps_for`.
 _STEPS = ((10, 1_000), (100, 2_000), (500, 5_000), (1_000, 10_000), (2_000, 40_000))
@@ -28,6 +28,7 @@ _TOLERANCE = 1e-3
 
 _FREPO = EvaluationSettings(
     width=128,
+    labels="own",
     rate=3e-4,
     warm_up=500,
     steps=None,
@@ -186,7 +187,7 @@ def label_rows(settings: EvaluationSettings, data: SlimmableDataset) -> np.ndarr
     Returns
     -------
     numpy.ndarray or None
-        One-hot rows of the class of each row, in the order of the set.
+        In the order of the set: one-hot rows of the class of each row, or own rows, scaled.
 
     Raises
     ------
@@ -200,10 +201,13 @@ def label_rows(settings: EvaluationSettings, data: SlimmableDataset) -> np.ndarr
     >>> label_rows(PROTOCOLS["vico"], data).tolist()
     [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
     """
-    if settings.labels == "own" and settings.loss == "squared":
+    scale = scale_of(settings, data.label_entries)
+    if settings.labels != "hard" and settings.loss == "squared" and scale == 1.0:
         return None
     rows = reconstructed(data.factors, data.description)[1]
-    if settings.labels == "own":
+    if settings.labels != "hard" and settings.loss == "squared":
+        return scale * rows
+    if settings.labels != "hard":
         _require_probabilities(rows)
         return None
     own = rows[np.arange(len(rows)), data.members]
@@ -216,6 +220,22 @@ def label_rows(settings: EvaluationSettings, data: SlimmableDataset) -> np.ndarr
             "settings with labels='own', such as the protocol 'quick'",
         )
     return np.eye(data.label_entries)[data.members]
+
+
+def scale_of(settings: EvaluationSettings, entries: int) -> float:
+    """Tell what a protocol multiplies own label rows of so many entries by.
+
+    Centred one-hot rows of c classes have the length sqrt(10 / c), nearly, and what a network says
+    before it is trained does not grow less with c. Multiplied by sqrt(c / 10), rows of many classes
+    are as long as those of ten.
+
+    Examples
+    --------
+    >>> [scale_of(PROTOCOLS[name], c) for name, c in (("quick", 10), ("quick", 40), ("frepo", 40))]
+    [1.0, 2.0, 1.0]
+    """
+    scaled = settings.labels == "scaled" and settings.loss == "squared"
+    return math.sqrt(max(entries, 10) / 10) if scaled else 1.0
 
 
 def _require_probabilities(rows: np.ndarray) -> None:

@@ -21,7 +21,7 @@ from slimdc.parameterization import Preprocessing, SlimmableDataset
 from slimdc.parameterization.factors import network_input
 from slimdc.parameterization.labels import centred_one_hot
 from slimdc.parameterization.reconstruction import rows as reconstructed
-from slimdc.protocols import label_rows, steps_of
+from slimdc.protocols import label_rows, scale_of, steps_of
 from slimdc.settings import EvaluationSettings
 from slimdc.training.progress import Progress, reporting
 from slimdc.training.strategies import Pair
@@ -227,9 +227,10 @@ def _real_samples(
         raise InvalidValueError(
             "y_train", f"class {classes.max()}", f"classes below {entries}, the set's label entries"
         )
-    centred = settings.labels == "own" and settings.loss == "squared"
-    rows = centred_one_hot(classes, entries) if centred else np.eye(entries)[classes]
-    return _Source(host, rows, classes)
+    if settings.labels == "hard" or settings.loss != "squared":
+        return _Source(host, np.eye(entries)[classes], classes)
+    scale = scale_of(settings, entries)
+    return _Source(host, scale * centred_one_hot(classes, entries), classes)
 
 
 def _own_samples(data: SlimmableDataset, settings: EvaluationSettings) -> _Source:

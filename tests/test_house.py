@@ -82,7 +82,7 @@ PUBLIC = {
         accuracies budgets components convergence overview samples save_picture sensitivity spectrum
     """,
     "slimdc.protocols": """
-        PROTOCOLS label_rows protocol_named steps_for steps_of
+        PROTOCOLS label_rows scale_of protocol_named steps_for steps_of
     """,
     "slimdc.ranking": """
         augmentation_robust_score label_robust_score

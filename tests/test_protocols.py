@@ -119,6 +119,38 @@ def test_training_is_that_of_the_plain_protocol(
         assert relative(found, expected[part].numpy()) < 1e-9, part
 
 
+def wide(entries: int) -> slimdc.SlimmableDataset:
+    """Draw a set of three classes whose label rows have so many entries."""
+    return slimdc.SlimmableDataset.from_arrays(*images(), classes=entries)
+
+
+@pytest.mark.parametrize("entries", [3, 10])
+def test_rows_of_ten_entries_are_taken_as_they_are(entries: int) -> None:
+    own, scaled = (
+        slimdc.train_network(wide(entries), protocol=EvaluationSettings(**TINY, labels=labels))
+        for labels in ("own", "scaled")
+    )
+    for name, found in scaled.parameters.items():
+        assert np.array_equal(found, own.parameters[name]), name
+    assert EvaluationSettings().labels == "scaled"
+
+
+def test_rows_of_more_entries_are_as_long_as_those_of_ten() -> None:
+    data, settings = wide(40), EvaluationSettings(**TINY, labels="scaled")
+    x, y = data.arrays()
+    twice = slimdc.SlimmableDataset.from_arrays(x, 2 * y, members=data.members)
+    expected = slimdc.train_network(twice, protocol=replace(settings, labels="own"))
+    for name, found in slimdc.train_network(data, protocol=settings).parameters.items():
+        assert relative(found, expected.parameters[name]) < 1e-6, name
+    rows = protocols.label_rows(settings, data)
+    assert rows is not None
+    assert np.linalg.norm(rows, axis=1) == pytest.approx((1 - 1 / 40) ** 0.5)
+    # Probabilities stay some.
+    settings = replace(settings, loss="cross-entropy")
+    one_hot = slimdc.SlimmableDataset.from_arrays(x, np.eye(40)[data.members])
+    assert protocols.label_rows(settings, one_hot) is None
+
+
 def facts(settings: EvaluationSettings) -> dict[str, Any]:
     return {name: value for name, value in vars(settings).items() if name != "augmentation"}
 
@@ -152,7 +184,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "epochs": None,
         "batch": 500,
         "loss": "squared",
-        "labels": "own",
+        "labels": "scaled",
     },
     "frepo": {
         "network": "auto",

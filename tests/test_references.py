@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,34 @@ def test_references_are_random_samples_random_rows_and_all_data(labels: Any) -> 
     assert found.full.accuracies == pytest.approx(by_hand(pairs, settings, 9, 5))
     assert (found.real.steps, found.full.steps) == (6, 9)
     assert len({found.real.mean, found.rows.mean, found.full.mean}) == 3
+
+
+def test_rows_of_many_entries_are_scaled_for_all_alike() -> None:
+    x, y = vectors(12)
+    settings = EvaluationSettings(**{**vars(FEW), "labels": "scaled"})
+    arguments = (*vectors(60, 4), *vectors(50, 9))
+    data = slimdc.SlimmableDataset.from_arrays(x, y, classes=40)
+    found = slimdc.references(data, *arguments, protocol=settings, full_steps=9, seed=5)
+    # 40 entries make rows half as long, and twice as much is what they are multiplied by.
+    x_train, y_train = arguments[:2]
+    _, own = data.arrays()
+    assert np.linalg.norm(own, axis=1) == pytest.approx(0.5 * (1 - 1 / 40) ** 0.5)
+    pair = (x_train, 2 * centred_one_hot(y_train, 40))
+    compute, network = Compute(get("numpy"), "float64"), MLP(5, 40, settings.width, settings.depth)
+    rng, batches = np.random.default_rng(5), np.random.default_rng([5, 1])
+    accuracies = []
+    for _ in range(3):
+        start = fresh(network, compute.backend, rng, "float64")
+        p = NetworkTraining(network, compute, settings, 9).train(start, pair, batches)
+        hidden = np.maximum(arguments[2] @ p["dense0.weight"] + p["dense0.bias"], 0)
+        scores = hidden @ p["head.weight"] + p["head.bias"]
+        accuracies.append(100.0 * float((scores.argmax(axis=1) == arguments[3]).mean()))
+    assert found.full.accuracies == pytest.approx(accuracies)
+    as_they_are = replace(settings, labels="own")
+    other = slimdc.references(data, *arguments, protocol=as_they_are, full_steps=9, seed=5)
+    assert other.full != found.full
+    assert other.rows != found.rows
+    assert other.real != found.real
 
 
 def test_defaults_are_the_sets_own() -> None:

@@ -17,7 +17,7 @@ from slimdc.training.schedules import Cosine, RateSchedule
 __all__ = ["EvaluationSettings", "Labels", "Loss"]
 
 Loss: TypeAlias = Literal["squared", "cross-entropy"]
-Labels: TypeAlias = Literal["own", "hard"]
+Labels: TypeAlias = Literal["scaled", "own", "hard"]
 
 _OPTIMIZERS: dict[str, type[Adam] | type[Lamb] | type[Sgd]] = {
     "adam": Adam,
@@ -55,8 +55,10 @@ class EvaluationSettings:
     loss : {"squared", "cross-entropy"}
         Half the squared error, or the cross-entropy of the softmax, for which label rows must be
         probabilities.
-    labels : {"own", "hard"}
-        The set's own label rows, or one-hot rows of the class of each row.
+    labels : {"scaled", "own", "hard"}
+        The set's own label rows, or one-hot rows of the class of each row. Scaled are own rows that
+        are, for the squared error, multiplied by sqrt(c / 10) where they have more than ten entries
+        c: those of many classes are short, and what networks say at first would drown them.
     augmentation : Augmentation or None
         What happens to the images of a batch.
 
@@ -86,7 +88,7 @@ class EvaluationSettings:
     epochs: int | None = None
     batch: int = 500
     loss: Loss = "squared"
-    labels: Labels = "own"
+    labels: Labels = "scaled"
     augmentation: Augmentation | None = None
 
     def __post_init__(self) -> None:
