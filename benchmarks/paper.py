@@ -102,7 +102,7 @@ def _small_condense(job: Job) -> dict[str, Any]:
     way = METHODS[job.method].condense
     assert way is not None
     # Of 3e-3 and the default of 1e-2, the better for both methods on training images of 16 x 16
-    # pixels that no set was made of; at 1e-2 a fifth of our label rows named another class.
+    # pixels that no set was made of; at 1e-2 some of our label rows came to name another class.
     return found | {"preset": replace(way.presets["default"], rate=3e-3)}
 
 
