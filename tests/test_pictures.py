@@ -120,6 +120,22 @@ def test_every_way_of_a_chain_is_drawn_and_budgets_are_named_where_there_is_room
     assert ticks == ["322,000", "31,500"]
 
 
+def test_a_picture_is_what_its_name_says(tmp_path: Path) -> None:
+    figure = images().plot()
+    for name, begins in (
+        ("a.svg", b"<?xml"),
+        ("a.PDF", b"%PDF"),
+        ("a.png", b"\x89PNG"),
+        ("a", b"\x89PNG"),
+    ):
+        pictures.save_picture(figure, tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(begins)
+    for name in ("a.jpg", "a.safetensors", "a.b c"):
+        with pytest.raises(InvalidValueError, match=r"path: found .* ends in \.png"):
+            pictures.save_picture(figure, tmp_path / name)
+        assert not (tmp_path / name).exists()
+
+
 def test_budgets_have_bars_where_spreads_are_known() -> None:
     figure = pictures.budgets({"a": [(10, 60.0, 2.0)], "b": [(10, 50.0), (20, 55.0, 0.5)]})
     bars = [bar.get_segments()[0].tolist() for bar in figure.axes[0].collections]

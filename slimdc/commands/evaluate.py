@@ -58,8 +58,9 @@ def add(command: argparse.ArgumentParser) -> None:
         "-o",
         "--out",
         type=Path,
-        metavar="PNG",
-        help="draw accuracy against bytes there, a point for each set (default: draw nothing)",
+        metavar="PICTURE",
+        help="draw accuracy against bytes there, a point for each set, as .png, .svg or .pdf "
+        "(default: draw nothing)",
     )
     add_answer(command)
     command.set_defaults(run=_run)
@@ -70,8 +71,9 @@ def _run(options: argparse.Namespace) -> None:
     from slimdc.commands.data import real_images, with_matrix
 
     if options.out is not None:
-        from slimdc.pictures.canvas import new_figure
+        from slimdc.pictures.canvas import new_figure, picture_format
 
+        picture_format(options.out, "--out")
         check_target(options.out, "--out")
         new_figure(1.0, 1.0)
     # Whatever is missing, matplotlib too, is said before an hour of work.

@@ -26,7 +26,12 @@ def add(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("paths", type=set_file, nargs="+", metavar="PATH", help="sets, or folders")
     command.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="PNG", help="where to draw"
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="PICTURE",
+        help="where to draw: .png, .svg or .pdf",
     )
     command.add_argument(
         "--label",
@@ -49,8 +54,9 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from slimdc.pictures import save_picture
+    from slimdc.pictures.canvas import picture_format, save_picture
 
+    picture_format(options.out, "--out")
     check_target(options.out, "--out")
     save_picture(_drawn(options), options.out)
     document = {"file": str(options.out), "what": options.what}

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slimdc._checks import path as checked_path
-from slimdc.errors import FileError, MissingLibraryError
+from slimdc._checks import shown
+from slimdc.errors import FileError, InvalidValueError, MissingLibraryError
 from slimdc.storage.atomic import replace
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["new_figure", "save_drawn", "save_picture"]
+__all__ = ["new_figure", "picture_format", "save_drawn", "save_picture"]
+
+_FORMATS = ("png", "svg", "pdf")
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -38,17 +41,19 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_picture(figure: Figure, path: str | Path) -> None:
-    """Save a figure as PNG, at once or not at all.
+    """Save a figure as its name says: PNG, SVG or PDF; at once or not at all.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
         What one of `slimdc.pictures` has drawn.
     path : path
-        Where.
+        Where. A name without an ending is that of a PNG.
 
     Raises
     ------
+    InvalidValueError
+        If the name ends otherwise.
     FileError
         If it cannot be written.
 
@@ -58,8 +63,28 @@ def save_picture(figure: Figure, path: str | Path) -> None:
     >>> save_picture(spectrum(slimdc.datasets.sample().data), "s.png")  # doctest: +SKIP
     """
     drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=120, format="png")
+    figure.savefig(drawn, dpi=120, format=picture_format(path))
     save_drawn(drawn.getvalue(), path)
+
+
+def picture_format(path: str | Path, argument: str = "path") -> str:
+    """Tell in what format a picture of that name is saved.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        If it is no path, or its name ends in anything else than .png, .svg or .pdf.
+
+    Examples
+    --------
+    >>> picture_format("curve.svg"), picture_format("curve")
+    ('svg', 'png')
+    """
+    name = Path(checked_path(argument, path)).name
+    ending = Path(name).suffix[1:].lower() or "png"
+    if ending not in _FORMATS:
+        raise InvalidValueError(argument, shown(name), "a name that ends in .png, .svg or .pdf")
+    return ending
 
 
 def save_drawn(picture: bytes, path: str | Path) -> None:
