@@ -130,6 +130,8 @@ def test_the_set_in_the_package_has_a_name(tmp_path: Path, monkeypatch, capsys) 
     assert "322,464 bytes" in capsys.readouterr().out
     assert cli.main(["slim", "sample", str(tmp_path / "out"), "-k", "1", "--steps", "0"]) == 0
     assert slimdc.load(tmp_path / "out").components_per_class == 1
+    assert cli.main(["convert", "sample", str(tmp_path / "same")]) == 0
+    assert slimdc.load(tmp_path / "same").nbytes == 322_000
     # A file of this name is the file.
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out").rename("sample")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from slimdc import datasets
 from slimdc.commands.answers import answer
 from slimdc.commands.data import with_matrix
-from slimdc.commands.options import add_answer, add_foreign, completed
+from slimdc.commands.options import add_answer, add_foreign, completed, set_file
 from slimdc.errors import InvalidValueError
 from slimdc.parameterization.preprocessing.standardisation import STATISTICS
 from slimdc.parameterization.preprocessing.whitening import RECIPES
@@ -31,7 +31,11 @@ _WHITENED = tuple(_ZCA + recipe for recipe in RECIPES)
 def add(command: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     command.add_argument(
-        "sets", nargs="+", type=Path, metavar="IN", help="a file or a folder; several are its parts"
+        "sets",
+        nargs="+",
+        type=set_file,
+        metavar="IN",
+        help="a file or a folder, or sample; several are its parts",
     )
     command.add_argument("out", type=Path, metavar="OUT", help="where to write it")
     completed(
