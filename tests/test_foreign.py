@@ -293,7 +293,9 @@ def test_tables(tmp_path) -> None:
     assert (again.names, again.label_entries) == (("a", "b", "c"), 5)
     slimdc.write(data.named(None), path, format="parquet")
     assert slimdc.read(path).names is None  # numbers are no names
-    assert slimdc.read(table(path, x, Y, {b"huggingface": b"{]"})).label_entries == 3
+    for damaged in (b"{]", features.replace(b'["a","b","c","d","e"]', b'"abcde"')):
+        data = slimdc.read(table(path, x, Y, {b"huggingface": damaged}))
+        assert (data.label_entries, data.names) == (3, None)
 
 
 def test_tables_in_parts(tmp_path) -> None:

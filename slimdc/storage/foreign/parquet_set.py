@@ -176,6 +176,7 @@ def _names(content: Any) -> list[Any]:
     """Read the names that the metadata give the classes, if they do."""
     try:
         features = json.loads(content.schema.metadata[_METADATA])["info"]["features"]
-        return list(features[_LABEL]["names"])
+        names = features[_LABEL]["names"]
     except (KeyError, TypeError, ValueError):
         return []
+    return names if isinstance(names, list) else []
