@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from slimdc._checks import shown
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -41,8 +43,8 @@ class RealDataset(_Parts):
     >>> x_train, y_train, x_test, y_test = RealDataset(images, classes, images, classes)
     >>> x_train.shape, y_test.tolist()
     ((2, 28, 28), [3, 7])
-    >>> RealDataset(images, classes, images, classes, names=["cat", "dog"]).names
-    ('cat', 'dog')
+    >>> RealDataset(images, classes, images, classes, names=["cat", "dog"])
+    RealDataset(x_train=(2, 28, 28), x_test=(2, 28, 28), names=('cat', 'dog'))
     """
 
     # A default on the class: what a named tuple builds by itself passes by __new__.
@@ -60,3 +62,7 @@ class RealDataset(_Parts):
         made = super().__new__(cls, x_train, y_train, x_test, y_test)
         made.names = tuple(names)
         return made
+
+    def __repr__(self) -> str:
+        named = f", names={shown(self.names)}" if self.names else ""
+        return f"RealDataset(x_train={self.x_train.shape}, x_test={self.x_test.shape}{named})"
