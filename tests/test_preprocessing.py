@@ -423,7 +423,7 @@ def test_raw_pixels_are_taken_into_zca_space() -> None:
 def test_the_command_line_finds_or_fits_the_matrix(tmp_path, capsys, monkeypatch) -> None:
     x, y = real()
     held = slimdc.datasets.RealDataset(x, y, x[:50], y[:50])
-    monkeypatch.setattr(slimdc.datasets, "read", lambda name, root: held)
+    monkeypatch.setattr(slimdc.datasets, "read", lambda *_: held)
     space = Preprocessing.zca(x)
     path = tmp_path / "set"
     slimdc.save(SlimmableDataset.from_arrays(x[:30], y[:30], preprocessing=space), path)
