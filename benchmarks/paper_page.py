@@ -65,7 +65,7 @@ Condensed at the rate 3e-3, and judged after 600 steps of 100 samples, whose sho
 [scaled](protocols.md#labels). In hundreds of steps neither comes near to the paper's figures, and
 ours is behind FRePo, condensed and slimmed. After so few steps the labels of our classes are spread
 over their components, and those that are kept hold too little of them: slimmed rows stray from
-their classes, which those of ten classes do not.
+their classes, which those of ten classes hardly do.
 """,
 }
 

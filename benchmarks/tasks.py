@@ -105,7 +105,7 @@ class Tasks:
 
     def accuracy(self, data: SlimmableDataset, tasks: int) -> float:
         """Judge a set by the classes of the first tasks, in percent."""
-        # Short rows of 100 entries, as they are: scaled, networks would learn more of every set.
+        # Short rows of 100 entries, as they are: what is kept of these runs was judged by them.
         settings = EvaluationSettings(**EVALUATE, labels="own")
         x, y = self.test(tasks)
         found = slimdc.evaluate(

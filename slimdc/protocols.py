@@ -201,13 +201,13 @@ def label_rows(settings: EvaluationSettings, data: SlimmableDataset) -> np.ndarr
     >>> label_rows(PROTOCOLS["vico"], data).tolist()
     [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
     """
-    scale = scale_of(settings, data.label_entries)
-    if settings.labels != "hard" and settings.loss == "squared" and scale == 1.0:
+    soft, scale = settings.labels != "hard", scale_of(settings, data.label_entries)
+    if soft and settings.loss == "squared" and scale == 1.0:
         return None
     rows = reconstructed(data.factors, data.description)[1]
-    if settings.labels != "hard" and settings.loss == "squared":
+    if soft and settings.loss == "squared":
         return scale * rows
-    if settings.labels != "hard":
+    if soft:
         _require_probabilities(rows)
         return None
     own = rows[np.arange(len(rows)), data.members]

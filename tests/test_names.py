@@ -79,7 +79,7 @@ def test_every_budget_keeps_them(budget: dict[str, Any]) -> None:
             assert len(slimdc.dumps(small)) <= budget["nbytes"]
 
 
-def test_matched_rows_and_other_units_keep_them() -> None:
+def test_matched_rows_and_truncations_keep_them() -> None:
     small = slimdc.slim(named(*NAMES), 1, samples="match", steps=1, width=2, progress=False)
     assert small.names == NAMES
     assert named(*NAMES).truncate(1).names == NAMES

@@ -9,6 +9,7 @@ from typing import Any
 from slimdc._checks import one_of, positive, shown, truth, whole_number, whole_numbers
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization import Description, Preprocessing, SlimmableDataset
+from slimdc.parameterization.description import class_names
 from slimdc.parameterization.quantization import Codes
 from slimdc.storage.json_text import compact, plain_json
 from slimdc.typing import FloatDtype, Layout
@@ -160,7 +161,7 @@ class Said:
             shared,
             codes,
             plain.get("factors", "float32"),
-            plain.get("names"),
+            class_names(plain["names"], len(labels)) if "names" in plain else None,
         )
         one_of("factors", said.factors, ("float32", "float64"))
         if max(labels) >= said.entries:
