@@ -42,6 +42,11 @@ def held_out_error(data, x, y, seed):
     return np.mean(np.sum((embed(real) @ head - wanted) ** 2, axis=1))
 
 
+def weighted(s, v):
+    """Weigh the rows of V of each class; U is orthonormal and changes no product of rows."""
+    return s[:, :, None] * v
+
+
 def test_condensing_lowers_the_error_on_unseen_data_in_unseen_networks(real):
     x, y = real
     start, condensed = (
@@ -64,6 +69,17 @@ def test_no_steps_gives_random_real_samples(real):
         nearest = np.abs(x - row).max(axis=1).argmin()
         assert np.abs(x[nearest] - row).max() < 1e-5
         assert y[nearest] == label
+
+
+def test_trained_components_are_those_of_an_svd(real):
+    """Of [X, αY] side by side at equal energy, or α a few times doubled, as for any other set."""
+    data = condense(*real)
+    _, s, vx, vy = (np.asarray(factor, np.float64) for factor in data.factors)
+    for lengths, x, y in zip(s, weighted(s, vx), weighted(s, vy), strict=True):
+        equal = np.linalg.norm(x) / np.linalg.norm(y)
+        sides = [np.concatenate([x, equal * 2.0**i * y], axis=1) for i in range(7)]
+        products = [(side / lengths[:, None]) @ (side / lengths[:, None]).T for side in sides]
+        assert min(np.abs(p / p[0, 0] - np.eye(len(p))).max() for p in products) < 1e-5
 
 
 def test_images_are_standardised_once():

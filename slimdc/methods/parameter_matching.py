@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from slimdc._array import like
 from slimdc.backend import Array, Backend, Tensors
 from slimdc.losses import (
     first_order,
@@ -18,7 +21,7 @@ from slimdc.losses import (
     weighted_sum,
 )
 from slimdc.methods.batches import RealBatches
-from slimdc.methods.method import Method, Task, Way, random_rows
+from slimdc.methods.method import Material, Method, Task, Way, random_rows
 from slimdc.networks import HEAD, Network, network_for
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.factors import FactorParameterization, samples_on
@@ -28,7 +31,14 @@ from slimdc.training.plan import Plan, Schedule
 from slimdc.training.sources import NetworkPool
 from slimdc.training.strategies import Objective, Pair, View
 
-__all__ = ["METHODS", "RealMatching", "SetMatching", "condensing_plan", "slimming_plan"]
+__all__ = [
+    "METHODS",
+    "RealMatching",
+    "SetMatching",
+    "condensing_plan",
+    "factored_anew",
+    "slimming_plan",
+]
 
 
 def truncated(task: Task) -> SlimmableDataset:
@@ -67,9 +77,30 @@ def condensing_plan(start: SlimmableDataset, task: Task) -> Plan:
     """
     compute = task.compute
     settings = replace(task.settings, ridge=compute.safe_ridge(task.settings.ridge))
-    factors = FactorParameterization(start, compute, Units.of(start))
+    factors = FactorParameterization(
+        start,
+        compute,
+        Units.of(start),
+        ending=factored_anew,
+        u_s_rate=settings.u_s_rate_for(len(start.labels)),
+    )
     batches = RealBatches.of(task, start, factors.units, settings.batch)
     return _plan(task, factors, RealMatching(batches, factors, settings), settings)
+
+
+def factored_anew(data: SlimmableDataset) -> SlimmableDataset:
+    """Factor a set's samples and labels as those of others are: by the SVD of [X, αY] side by side.
+
+    Training leaves labels spread over all components. The SVD gathers them, so that the first
+    components hold what they can; the samples stay what they are, to rounding.
+
+    Parameters
+    ----------
+    data : SlimmableDataset
+        As many components as samples in each class.
+    """
+    factors = Material.of(data).dataset(np.arange(len(data))).factors
+    return data.with_factors(*(like(factor, data.u, data.factor_dtype) for factor in factors))
 
 
 def _plan(

@@ -21,12 +21,17 @@ from slimdc.parameterization.stiefel import retract, tangent
 from slimdc.parameterization.truncation import largest_components
 from slimdc.parameterization.units import Units
 
-__all__ = ["FactorParameterization", "as_they_are", "network_input", "samples_on"]
+__all__ = ["FactorParameterization", "as_they_are", "as_trained", "network_input", "samples_on"]
 
 
 def as_they_are(tensors: Tensors) -> Tensors:
     """Give tensors back."""
     return tensors
+
+
+def as_trained(data: SlimmableDataset) -> SlimmableDataset:
+    """Give a set back."""
+    return data
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,18 @@ class FactorParameterization:
         The units that they are trained in.
     allowed : callable
         Projects gradients, or steps, on what may change at all; by default everything.
+    ending : callable
+        What the trained set becomes in the end; by default it stays as it is.
+    u_s_rate : float
+        Fraction of their steps that U and s take; V takes whole ones.
     """
 
     start_set: SlimmableDataset
     compute: Compute
     units: Units
     allowed: Callable[[Tensors], Tensors] = as_they_are
+    ending: Callable[[SlimmableDataset], SlimmableDataset] = as_trained
+    u_s_rate: float = 1.0
 
     @property
     def count(self) -> int:
@@ -77,6 +88,7 @@ class FactorParameterization:
 
     def move(self, tensors: Tensors, step: Tensors) -> Tensors:
         """Take a tangent step, U along its manifold."""
+        step = step | {name: step[name] * self.u_s_rate for name in ("u", "s")}
         moved = {name: x + step[name] for name, x in tensors.items() if name != "u"}
         return {"u": retract(tensors["u"], step["u"])} | moved
 
@@ -103,7 +115,8 @@ class FactorParameterization:
         signed = Factors(u, np.abs(s), vx * sign, vy * sign)
         factors = largest_components(*self.units.leave(signed, self._lengths), s.shape[1])
         reference, dtype = self.start_set.u, self.start_set.factor_dtype
-        return self.start_set.with_factors(*(like(x, reference, dtype) for x in factors))
+        trained = self.start_set.with_factors(*(like(x, reference, dtype) for x in factors))
+        return self.ending(trained)
 
     @cached_property
     def _lengths(self) -> Any:

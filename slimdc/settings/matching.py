@@ -83,6 +83,9 @@ class CondenseSettings:
         LAMB's rate at the start.
     rate_floor : float
         Fraction of the rate at which the cosine ends.
+    u_s_rate : float, optional
+        Fraction of the rate at which U and s move. By default 1, and 10 / C for more than ten
+        classes C.
     skew, ortho : float
         Weights of Eqs. 11 and 12 beside Eq. 1, which is averaged over the batch.
     ridge : float
@@ -105,6 +108,7 @@ class CondenseSettings:
     batch: int = 256
     rate: float = 1e-2
     rate_floor: float = 0.1
+    u_s_rate: float | None = None
     skew: float = 1e-2
     ortho: float = 1e-4
     ridge: float = 1e-3
@@ -115,6 +119,8 @@ class CondenseSettings:
     def __post_init__(self) -> None:
         check_counts(self, steps=0, batch=1)
         check_positive(self, "rate", "rate_floor", "ridge")
+        if self.u_s_rate is not None:
+            put(self, "u_s_rate", non_negative("u_s_rate", self.u_s_rate))
         for name in ("skew", "ortho"):
             put(self, name, non_negative(name, getattr(self, name)))
         check_kind(self, pool=PoolSettings)
@@ -125,6 +131,21 @@ class CondenseSettings:
     def of_width(self, width: int) -> Self:
         """Give the same settings with networks of another width."""
         return replace(self, pool=replace(self.pool, width=width))
+
+    def u_s_rate_for(self, classes: int) -> float:
+        """Tell at which fraction of the rate U and s move for so many classes.
+
+        A batch holds few images of each of many classes. Fitted to that few, predictions are worse
+        than zero at first, and the quickest way to smaller ones is to take labels out of the
+        largest significances, or to mix rows until their labels cancel: then rows forget their
+        class. Slower U and s leave the improving to V, which is per row what pixels are.
+
+        Examples
+        --------
+        >>> CONDENSE["default"].u_s_rate_for(10), CONDENSE["default"].u_s_rate_for(100)
+        (1.0, 0.1)
+        """
+        return min(1.0, 10.0 / classes) if self.u_s_rate is None else self.u_s_rate
 
 
 _PAPER_POOL = PoolSettings(width=128)
@@ -143,5 +164,7 @@ SLIM: dict[str, SlimSettings] = {
 
 CONDENSE: dict[str, CondenseSettings] = {
     "default": CondenseSettings(),
-    "paper": CondenseSettings(steps=500_000, batch=1024, rate=3e-4, ridge=1e-6, pool=_PAPER_POOL),
+    "paper": CondenseSettings(
+        steps=500_000, batch=1024, rate=3e-4, u_s_rate=1.0, ridge=1e-6, pool=_PAPER_POOL
+    ),
 }
