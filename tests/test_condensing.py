@@ -1,5 +1,7 @@
 """Condensing real data, and the evaluation of what comes out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import library
@@ -80,6 +82,23 @@ def test_trained_components_are_those_of_an_svd(real):
         sides = [np.concatenate([x, equal * 2.0**i * y], axis=1) for i in range(7)]
         products = [(side / lengths[:, None]) @ (side / lengths[:, None]).T for side in sides]
         assert min(np.abs(p / p[0, 0] - np.eye(len(p))).max() for p in products) < 1e-5
+
+
+def test_u_and_s_of_many_classes_move_slowly():
+    """By default at 10 / C of the rate for C classes above ten; V always at the whole rate."""
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % 20
+    x = rng.standard_normal((80, 16)).astype(np.float32)
+
+    def condensed(classes, **told):
+        few = y < classes
+        settings = replace(slimdc.settings.CONDENSE["default"], steps=3, **told)
+        return condense(x[few], y[few], 2, preset=settings, steps=None).arrays()
+
+    np.testing.assert_array_equal(condensed(20)[0], condensed(20, u_s_rate=0.5)[0])
+    assert not np.array_equal(condensed(20)[0], condensed(20, u_s_rate=1.0)[0])
+    for few in (5, 10):
+        np.testing.assert_array_equal(condensed(few)[0], condensed(few, u_s_rate=1.0)[0])
 
 
 def test_images_are_standardised_once():

@@ -1,5 +1,7 @@
 """Algorithm 1 end to end: what it keeps, what it improves, and that it repeats to the bit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import library
@@ -143,6 +145,21 @@ def test_networks_and_losses_see_no_padding():
     held = [data.vx[c, :k] for c, k in enumerate(data.components)]
     np.testing.assert_array_equal(vx, np.concatenate(held))
     assert vy.shape == (15, 3)
+
+
+def test_u_and_s_can_take_a_fraction_of_their_steps():
+    rng = np.random.default_rng(0)
+    data = image_set((4, 5, 6), dtype=np.float64)
+    held = FactorParameterization(data, Compute(backend.get("numpy"), "float64"), Units(0, 0))
+    tensors = held.start()
+    drawn = {name: 0.1 * rng.standard_normal(x.shape) for name, x in tensors.items()}
+    step = held.tangent(tensors, drawn)
+    slow = replace(held, u_s_rate=0.25).move(tensors, step)
+    expected = held.move(tensors, step | {name: 0.25 * step[name] for name in ("u", "s")})
+    for name in tensors:
+        np.testing.assert_allclose(slow[name], expected[name], atol=1e-15)
+    np.testing.assert_allclose(slow["s"], tensors["s"] + 0.25 * step["s"], atol=1e-15)
+    np.testing.assert_allclose(slow["vx"], tensors["vx"] + step["vx"], atol=1e-15)
 
 
 @pytest.mark.parametrize("steps", [0, 10])
