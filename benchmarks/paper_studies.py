@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import rates
 from ablations import FACTORS, curves, place
@@ -121,6 +122,26 @@ def _rates(results: Path, data: str) -> Iterator[str]:
             yield ""
 
 
+def _endings(results: Path, data: str) -> Iterator[str]:
+    path = results / "endings" / f"{data}-0"
+    if not done(path):
+        return
+    cells = read(path)[1]
+    sizes = sorted({cell["k"] for cell in cells.values()}, reverse=True)
+    yield from _head("set", map(str, sizes))
+    told = {(c["way"], c["rate"], c.get("slimmed"), c["k"]): c for c in cells.values()}
+    for way, rate, slimmed in dict.fromkeys(key[:3] for key in told if key[3] != sizes[0]):
+        found = [told.get((way, rate, slimmed if k != sizes[0] else None, k)) for k in sizes]
+        yield _row(f"U and s x {rate:g}, {way}, slimmed {slimmed}", map(_kept, found))
+    yield _row("FRePo", (_kept(told.get(("frepo", None, None, k))) for k in sizes))
+
+
+def _kept(cell: dict[str, Any] | None) -> str:
+    if cell is None:
+        return ""
+    return f"{statistics.fmean(cell['accuracies']):.1f} ({100 * cell['own']:.0f})"
+
+
 def _figure(accuracy: float | None) -> str:
     return "" if accuracy is None else f"{accuracy:.1f}"
 
@@ -149,4 +170,8 @@ STUDIES = {
     "accuracy of regression in it on all test images.": _kernels,
     "Whether methods slim at rates that suit them, on {title}: each slims a set of its own at its "
     "default rate and at others; judged on 5,000 training images that no set was made of.": _rates,
+    "How condensing should go and end, on {title} of half the side: U and s at the full rate or at "
+    "a tenth of it, factors as trained or factored anew, and FRePo's set; judged on 5,000 training "
+    "images that no set was made of. In brackets, of how many rows in a hundred the label is that "
+    "of their class.": _endings,
 }

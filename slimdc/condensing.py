@@ -58,7 +58,7 @@ def condense(
 
     The set starts as the per-class SVD of random real samples and is trained so that regression
     on its embeddings predicts real labels (Eq. 1), with its significances kept skewed (Eq. 11) and
-    its bases orthogonal (Eq. 12).
+    its bases orthogonal (Eq. 12). The same SVD of the trained samples and labels ends it.
 
     Parameters
     ----------
