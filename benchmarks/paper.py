@@ -82,6 +82,11 @@ SLIM_BY = {
 
 MANY_CLASSES = EvaluationSettings(steps=600, batch=100)
 
+# Of 3e-3 and the default of 1e-2, the one whose set of 5 per class taught more, on training images
+# of 16 x 16 pixels that no set was made of: 10.6 against 9.8 %; FRePo learns more at its default,
+# 11.6 against 10.0 %.
+RATES = {("cifar100", "parameter-matching"): 3e-3}
+
 # A step of these compares every class or several networks, and takes three times as long or more.
 SLOW = ("dc", "dsa", "idc", "rfad")
 
@@ -95,15 +100,14 @@ def _small(job: Job, steps: int, fewer: int) -> dict[str, Any]:
 
 
 def _small_condense(job: Job) -> dict[str, Any]:
-    """Give what real data are condensed with: of 100 classes, batches hold few images of each."""
+    """Give what a method is called with, and a rate that suits 100 classes."""
     found = _small(job, steps=400, fewer=150)
-    if job.data != "cifar100" or not found:
+    rate = RATES.get((job.data, job.method))
+    if rate is None:
         return found
     way = METHODS[job.method].condense
     assert way is not None
-    # Of 3e-3 and the default of 1e-2, the better for both methods on training images of 16 x 16
-    # pixels that no set was made of; at 1e-2 some of our label rows came to name another class.
-    return found | {"preset": replace(way.presets["default"], rate=3e-3)}
+    return found | {"preset": replace(way.presets["default"], rate=rate)}
 
 
 def _full_slim(job: Job) -> dict[str, Any]:
