@@ -1,12 +1,12 @@
 """How condensing for slimming should go and end: with the factors as trained, or factored anew.
 
-    python benchmarks/endings.py small --data cifar10
+    python benchmarks/endings.py small --data cifar10 --trained
     python benchmarks/endings.py small --data cifar100
 
-Sets of real images of half the side are condensed with U and s at the full rate or at a tenth, end
-as trained or factored anew, and are slimmed step by step, at once and by training. All are judged
-on 5,000 training images that no set was made of, FRePo's set beside them. Results, cuts and several
-processes as in ``paper.py``.
+Sets of real images of half the side are condensed, of more than ten classes also with U and s at a
+tenth of the rate; they are slimmed as trained and factored anew, at once and, where asked for, step
+by step by training. All are judged on 5,000 training images that no set was made of, FRePo's set
+beside them. Results, cuts and several processes as in ``paper.py``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from paper import SCALES, Job, Scale, alone, load, parser_of
 import slimdc
 from slimdc.chains.journal import Journal
 from slimdc.methods import METHODS, Method, Task
-from slimdc.methods.parameter_matching import condensing_plan
+from slimdc.methods.parameter_matching import condensing_plan, factored_anew
 from slimdc.parameterization.factors import FactorParameterization, as_trained
 from slimdc.training.plan import Plan
 
@@ -32,17 +32,17 @@ RATES = (1.0, 0.1)
 def main() -> None:
     """Do what is missing."""
     parser = parser_of(__doc__, "cifar10")
+    parser.add_argument("--trained", action="store_true", help="slim by training, too")
     args = parser.parse_args()
     scale, job = SCALES[args.scale], Job(args.data, "parameter-matching", args.seed)
     into = args.results / args.scale / "endings" / f"{args.data}-{args.seed}"
     with alone(into) as ours:
-        if not ours:
-            return
-        known = {"condense": _told(scale, job), "slim": scale.slim(job), "held_out": HELD_OUT}
-        journal = Journal(into, known | {"evaluate": repr(scale.judged(args.data))})
-        for cell, found in Study(scale, job).cells(journal):
-            journal.note(cell, found)
-            print(f"{cell}: {found}", flush=True)
+        if ours:
+            known = {"condense": _told(scale, job), "slim": scale.slim(job), "held_out": HELD_OUT}
+            journal = Journal(into, known | {"evaluate": repr(scale.judged(args.data))})
+            for cell, found in Study(scale, job, args.trained).cells(journal):
+                journal.note(cell, found)
+                print(f"{cell}: {found}", flush=True)
 
 
 class Study:
@@ -54,47 +54,50 @@ class Study:
         How long to train, and how to judge.
     job : Job
         Which data and seed.
+    trained : bool
+        Whether to slim by training, too.
     """
 
-    def __init__(self, scale: Scale, job: Job) -> None:
-        self.scale, self.job = scale, job
+    def __init__(self, scale: Scale, job: Job, trained: bool) -> None:
+        self.scale, self.job, self.trained = scale, job, trained
+        self.sizes = scale.sizes[job.data]
         real = load(job.data)
         order = np.random.default_rng(job.seed).permutation(len(real.y_train))
         x, y = halved(real.x_train), real.y_train
+        self.rates = RATES if y.max() >= 10 else RATES[:1]
         self.held = x[order[:HELD_OUT]], y[order[:HELD_OUT]]
         self.rest = x[order[HELD_OUT:]], y[order[HELD_OUT:]]
 
     def cells(self, journal: Journal) -> Iterator[tuple[str, dict[str, Any]]]:
         """Give what is missing, set by set."""
         if "frepo" not in journal.cells:
-            yield "frepo", self.judged(self.condensed("frepo", "default"), rate=None, way="frepo")
-        for rate in RATES:
-            for way, method in (("as trained", AS_TRAINED), ("anew", "parameter-matching")):
-                if f"{way}, {rate:g}, trained, {self.sizes[-1]}" not in journal.cells:
-                    for cell, found in self.chain(rate, way, method):
-                        if cell not in journal.cells:
-                            yield cell, found
+            yield "frepo", self.judged(self.condensed("frepo", "default"), way="frepo")
+        last = "trained" if self.trained else "at once"
+        for rate in self.rates:
+            if f"{rate:g}, anew, {last}, {self.sizes[-1]}" in journal.cells:
+                continue
+            preset = replace(slimdc.settings.CONDENSE["default"], u_s_rate=rate)
+            whole = self.condensed(AS_TRAINED, preset)
+            if f"{rate:g}" not in journal.cells:
+                yield f"{rate:g}", self.judged(whole, rate=rate)
+            for way, start in (("as trained", whole), ("anew", factored_anew(whole))):
+                for slimmed, data in self.slimmed(start):
+                    name = f"{rate:g}, {way}, {slimmed}, {max(data.components)}"
+                    if name not in journal.cells:
+                        told = {"rate": rate, "way": way, "slimmed": slimmed}
+                        yield name, self.judged(data, **told)
 
-    def chain(
-        self, rate: float, way: str, method: str | Method
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Condense, and slim step by step."""
-        preset = replace(slimdc.settings.CONDENSE["default"], u_s_rate=rate)
-        whole = trained = self.condensed(method, preset)
-        told: dict[str, Any] = {"way": way, "rate": rate}
-        yield f"{way}, {rate:g}", self.judged(whole, **told)
+    def slimmed(
+        self, start: slimdc.SlimmableDataset
+    ) -> Iterator[tuple[str, slimdc.SlimmableDataset]]:
+        """Slim to each size, at once and from the size before."""
         options = self.scale.slim(self.job) | {"seed": self.job.seed, "progress": False}
+        data = start
         for k in self.sizes[1:]:
-            name = f"{way}, {rate:g}, at once, {k}"
-            yield name, self.judged(whole.truncate(k), **told, slimmed="at once")
-            trained = slimdc.slim(trained, k, **options)
-            name = f"{way}, {rate:g}, trained, {k}"
-            yield name, self.judged(trained, **told, slimmed="trained")
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Components per class, from the whole set on."""
-        return self.scale.sizes[self.job.data]
+            yield "at once", start.truncate(k)
+            if self.trained:
+                data = slimdc.slim(data, k, **options)
+                yield "trained", data
 
     def condensed(self, method: str | Method, preset: Any) -> slimdc.SlimmableDataset:
         """Condense all images but those that judge."""
@@ -107,7 +110,7 @@ class Study:
         options = self.scale.judged(self.job.data) | {"seed": self.job.seed, "progress": False}
         found = slimdc.evaluate(data, *self.held, **options)
         own = float(np.mean(data.arrays()[1].argmax(axis=1) == data.members))
-        return {"k": max(data.components), **told, "own": own, "accuracies": [*found.accuracies]}
+        return told | {"k": max(data.components), "own": own, "accuracies": [*found.accuracies]}
 
 
 def halved(x: np.ndarray) -> np.ndarray:

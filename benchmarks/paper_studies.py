@@ -129,11 +129,14 @@ def _endings(results: Path, data: str) -> Iterator[str]:
     cells = read(path)[1]
     sizes = sorted({cell["k"] for cell in cells.values()}, reverse=True)
     yield from _head("set", map(str, sizes))
-    told = {(c["way"], c["rate"], c.get("slimmed"), c["k"]): c for c in cells.values()}
-    for way, rate, slimmed in dict.fromkeys(key[:3] for key in told if key[3] != sizes[0]):
-        found = [told.get((way, rate, slimmed if k != sizes[0] else None, k)) for k in sizes]
-        yield _row(f"U and s x {rate:g}, {way}, slimmed {slimmed}", map(_kept, found))
-    yield _row("FRePo", (_kept(told.get(("frepo", None, None, k))) for k in sizes))
+    for name in dict.fromkeys(name.rpartition(", ")[0] or name for name in cells):
+        rate, _, slimmed = name.partition(", ")
+        told = f"U and s x {rate}: {slimmed}" if slimmed else ""
+        places = (cells.get(f"{name}, {k}") for k in sizes)
+        if not slimmed:
+            told = "FRePo" if name == "frepo" else f"U and s x {rate}"
+            places = (cells[name] if k == sizes[0] else None for k in sizes)
+        yield _row(told, map(_kept, places))
 
 
 def _kept(cell: dict[str, Any] | None) -> str:
