@@ -71,7 +71,7 @@ class Study:
     def cells(self, journal: Journal) -> Iterator[tuple[str, dict[str, Any]]]:
         """Give what is missing, set by set."""
         if "frepo" not in journal.cells:
-            yield "frepo", self.judged(self.condensed("frepo", "default"), way="frepo")
+            yield "frepo", self.judged(self.condensed("frepo", "default"))
         last = "trained" if self.trained else "at once"
         for rate in self.rates:
             if f"{rate:g}, anew, {last}, {self.sizes[-1]}" in journal.cells:
@@ -79,13 +79,12 @@ class Study:
             preset = replace(slimdc.settings.CONDENSE["default"], u_s_rate=rate)
             whole = self.condensed(AS_TRAINED, preset)
             if f"{rate:g}" not in journal.cells:
-                yield f"{rate:g}", self.judged(whole, rate=rate)
+                yield f"{rate:g}", self.judged(whole)
             for way, start in (("as trained", whole), ("anew", factored_anew(whole))):
                 for slimmed, data in self.slimmed(start):
                     name = f"{rate:g}, {way}, {slimmed}, {max(data.components)}"
                     if name not in journal.cells:
-                        told = {"rate": rate, "way": way, "slimmed": slimmed}
-                        yield name, self.judged(data, **told)
+                        yield name, self.judged(data)
 
     def slimmed(
         self, start: slimdc.SlimmableDataset
@@ -105,12 +104,12 @@ class Study:
         options |= {"method": method, "preset": preset}
         return slimdc.condense(*self.rest, self.sizes[0], **options)
 
-    def judged(self, data: slimdc.SlimmableDataset, **told: Any) -> dict[str, Any]:
+    def judged(self, data: slimdc.SlimmableDataset) -> dict[str, Any]:
         """Evaluate a set, and count the rows whose largest label entry is that of their class."""
         options = self.scale.judged(self.job.data) | {"seed": self.job.seed, "progress": False}
         found = slimdc.evaluate(data, *self.held, **options)
         own = float(np.mean(data.arrays()[1].argmax(axis=1) == data.members))
-        return told | {"k": max(data.components), "own": own, "accuracies": [*found.accuracies]}
+        return {"k": max(data.components), "own": own, "accuracies": [*found.accuracies]}
 
 
 def halved(x: np.ndarray) -> np.ndarray:

@@ -99,6 +99,13 @@ def test_u_and_s_of_many_classes_move_slowly():
     assert not np.array_equal(condensed(20)[0], condensed(20, u_s_rate=1.0)[0])
     for few in (5, 10):
         np.testing.assert_array_equal(condensed(few)[0], condensed(few, u_s_rate=1.0)[0])
+    assert slimdc.settings.CONDENSE["paper"].u_s_rate_for(100) == 1.0
+
+
+@pytest.mark.parametrize("rate", [-0.1, np.nan, np.inf, "fast"])
+def test_odd_rates_of_u_and_s_are_named(rate):
+    with pytest.raises(SlimdcError, match="u_s_rate: found"):
+        replace(slimdc.settings.CONDENSE["default"], u_s_rate=rate)
 
 
 def test_images_are_standardised_once():

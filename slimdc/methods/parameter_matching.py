@@ -97,7 +97,7 @@ def factored_anew(data: SlimmableDataset) -> SlimmableDataset:
     Parameters
     ----------
     data : SlimmableDataset
-        As many components as samples in each class.
+        Of as many components in each class as `SlimmableDataset.from_arrays` gives to its samples.
     """
     factors = Material.of(data).dataset(np.arange(len(data))).factors
     return data.with_factors(*(like(factor, data.u, data.factor_dtype) for factor in factors))
