@@ -3,21 +3,31 @@
     python benchmarks/architectures.py small --networks resnet18 alexnet vgg11
 
 Takes the sets that ``paper.py`` left beside its results, so it runs after it, on the same machine.
-Results, cuts and several processes as there.
+Results, cuts and several processes as there. VGG-11 is without normalisation, as FRePo publishes
+it: where its last layers see two pixels by two, instance normalisation leaves little of them.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from paper import SCALES, alone, load, parser_of
 
 import slimdc
 from slimdc.chains.journal import Journal
+from slimdc.protocols import PROTOCOLS
+
+WAYS = {
+    "parameter-matching": ("RT", "parameter-matching", "truncate"),
+    "frepo": ("RT", "frepo", "random"),
+}
+NORMS = {"vgg11": "none"}
 
 
 def main() -> None:
     """Judge every set by every network, unless it was."""
     parser = parser_of(__doc__, "cifar10")
-    parser.add_argument("--methods", nargs="+", default=["parameter-matching", "frepo"])
+    parser.add_argument("--methods", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--networks", nargs="+", default=["resnet18", "alexnet", "vgg11"])
     parser.add_argument("--width", type=int, default=16, help="filters of the first block")
     args = parser.parse_args()
@@ -33,13 +43,13 @@ def main() -> None:
             told = {"method": method, "seed": args.seed, "width": args.width}
             journal = Journal(into, told | {"evaluate": repr(options)})
             for network in args.networks:
+                protocol = replace(PROTOCOLS[options["protocol"]], norm=NORMS.get(network))
                 for path in sorted(sets.glob("*.safetensors")):
                     name = f"{network} {path.stem}"
-                    if name in journal.cells:
+                    if name in journal.cells or path.stem.rpartition("-")[0] not in WAYS[method]:
                         continue
-                    found = slimdc.evaluate(
-                        slimdc.load(path), real.x_test, real.y_test, network=network, **options
-                    )
+                    judged = options | {"protocol": protocol, "network": network}
+                    found = slimdc.evaluate(path, real.x_test, real.y_test, **judged)
                     journal.note(name, {"network": network, "accuracies": list(found.accuracies)})
                     print(f"{method}: {name}: {found}", flush=True)
 
