@@ -9,7 +9,7 @@ from pathlib import Path
 from slimdc.chains import Cell, Chain
 from slimdc.chains.journal import read
 
-__all__ = ["claims"]
+__all__ = ["claims", "judged"]
 
 OURS, FREE = "parameter-matching", "truncate"
 FAMILY = ("frepo", "rfad", "kip")
@@ -126,27 +126,34 @@ def _told_apart(worse: Cell, better: Cell) -> str:
 def _architectures(results: Path, data: str) -> Iterator[Line]:
     """Compare the gaps of both methods in networks of another architecture."""
     folder = results / "architectures" / data
-    found = {path.parent.name: read(path.parent)[1] for path in folder.glob("*/cells.jsonl")}
-    ours = next((cells for name, cells in found.items() if name.startswith(OURS)), {})
-    frepo = next((cells for name, cells in found.items() if name.startswith("frepo")), {})
-    networks = dict.fromkeys(str(cell["network"]) for cell in ours.values())
-    for network in networks:
-        for k in SMALL:
-            gaps = [
-                _gap(cells, network, way, k) for cells, way in ((ours, FREE), (frepo, "random"))
-            ]
-            if None not in gaps:
-                yield (
-                    f"(e) the gap of learning-free slimming is smaller than FRePo's in {network}, "
-                    f"k = {k}",
-                    f"ours {gaps[0]:.1f}; frepo {gaps[1]:.1f}",
-                    _held(float(gaps[0] or 0.0) < float(gaps[1] or 0.0)),
-                )
+    ours, frepo = (judged(folder, method) for method in (OURS, "frepo"))
+    for network in dict.fromkeys(network for network, _, _ in ours):
+        for said, ways in (("trained", (OURS, "frepo")), ("at once", (FREE, "random"))):
+            for k in SMALL:
+                gaps = [
+                    _gap(cells, network, way, k)
+                    for cells, way in zip((ours, frepo), ways, strict=True)
+                ]
+                if None not in gaps:
+                    yield (
+                        f"(e) slimmed {said}, the gap of ours is smaller than FRePo's in "
+                        f"{network}, k = {k}",
+                        f"ours {gaps[0]:.1f}; frepo {gaps[1]:.1f}",
+                        _held(float(gaps[0] or 0.0) < float(gaps[1] or 0.0)),
+                    )
 
 
-def _gap(cells: dict[str, dict[str, list[float]]], network: str, way: str, k: int) -> float | None:
-    both = [cells.get(f"{network} {name}-{k}") for name in ("RT", way)]
-    if both[0] is None or both[1] is None:
-        return None
-    anew, slim = (statistics.fmean(cell["accuracies"]) for cell in both if cell is not None)
-    return anew - slim
+def judged(folder: Path, method: str) -> dict[tuple[str, str, int], float]:
+    """Read what networks of other architectures made of sets, by network, way and size."""
+    found = {}
+    for path in sorted(folder.glob(f"{method}-*/cells.jsonl")):
+        for name, cell in read(path.parent)[1].items():
+            network, _, made = name.partition(" ")
+            way, _, k = made.rpartition("-")
+            found[network, way, int(k)] = statistics.fmean(cell["accuracies"])
+    return found
+
+
+def _gap(cells: dict[tuple[str, str, int], float], network: str, way: str, k: int) -> float | None:
+    anew, slim = (cells.get((network, name, k)) for name in ("RT", way))
+    return None if anew is None or slim is None else anew - slim

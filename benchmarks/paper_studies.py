@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import rates
 from ablations import FACTORS, curves, place
 from paper import done
-from paper_claims import FREE, OURS, TERMS
+from paper_claims import FREE, OURS, TERMS, judged
 
 from slimdc.chains import Chain
 from slimdc.chains.journal import read
@@ -18,6 +19,9 @@ from slimdc.chains.journal import read
 __all__ = ["studies"]
 
 SIZES = (5, 2, 1)
+HERE = Path(__file__).parent
+TABLE_2 = json.loads((HERE / "paper_table_2.json").read_text())["accuracies"]
+AT_ONCE = {"frepo": [("random", "random rows")], OURS: [(FREE, "at once")]}
 BETWEEN = 40  # steps from one line of a course to the next
 
 
@@ -122,6 +126,27 @@ def _rates(results: Path, data: str) -> Iterator[str]:
             yield ""
 
 
+def _architectures(results: Path, data: str) -> Iterator[str]:
+    folder = results / "architectures" / data
+    found = {method: judged(folder, method) for method in ("frepo", OURS)}
+    sizes = (10, *SIZES)
+    if not all(found.values()):
+        return
+    yield from _head("network | condensed by | way", map(str, sizes), 3)
+    for network, known in TABLE_2.items():
+        for method, cells in found.items():
+            for way, told in (("RT", "RT"), (method, "trained"), *AT_ONCE[method]):
+                if not any((network, way, k) in cells for k in sizes):
+                    continue
+                paper = known[method].get("LFS" if way == method else way, {})
+                row = (_beside(cells.get((network, way, k)), paper.get(str(k))) for k in sizes)
+                yield _row(f"{network} | {method} | {told}", row)
+
+
+def _beside(here: float | None, paper: float | None) -> str:
+    return _figure(here) + ("" if paper is None or here is None else f" ({paper:.1f})")
+
+
 def _endings(results: Path, data: str) -> Iterator[str]:
     path = results / "endings" / f"{data}-0"
     if not done(path):
@@ -149,10 +174,10 @@ def _figure(accuracy: float | None) -> str:
     return "" if accuracy is None else f"{accuracy:.1f}"
 
 
-def _head(first: str, others: Iterable[str]) -> Iterator[str]:
+def _head(first: str, others: Iterable[str], named_by: int = 1) -> Iterator[str]:
     columns = list(others)
     yield _row(first, columns)
-    yield "|---|" + "---|" * len(columns)
+    yield "|" + "---|" * (named_by + len(columns))
 
 
 def _row(first: str, others: Iterable[str]) -> str:
@@ -167,6 +192,9 @@ STUDIES = {
     "On the way to one component, on {title} (Figs. 3 and 4, right): accuracy of one network on "
     "2,000 test images in percent; in brackets how far it embeds the whole set from where a "
     "network does that was trained on the whole set, ‖φ'(S) − φ(S)‖²/‖φ(S)‖².": _courses,
+    "Sets of {title} judged by other networks, three of each, with 16 filters in the first block "
+    "(Table 2; the paper's figures in brackets, whose \"LFS\" must be trained: FRePo's falls as in "
+    "its learning-based rows). VGG-11 is without normalisation, as FRePo has it.": _architectures,
     "FRePo's set of {title} slimmed by FRePo step by step, with the ridge of its authors (1e-6) "
     "and ours (1e-3), the kernel of Eq. 1 formed and solved in float32 or in float64.": _ridges,
     "KIP's sets of {title}, in the chain of the first table, as its own kernel takes them: "
