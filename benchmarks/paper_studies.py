@@ -155,13 +155,14 @@ def _endings(results: Path, data: str) -> Iterator[str]:
     sizes = sorted({cell["k"] for cell in cells.values()}, reverse=True)
     yield from _head("set", map(str, sizes))
     for name in dict.fromkeys(name.rpartition(", ")[0] or name for name in cells):
-        rate, _, slimmed = name.partition(", ")
-        told = f"U and s x {rate}: {slimmed}" if slimmed else ""
+        case, _, slimmed = name.partition(", ")
+        rate, _, weight = case.partition(" and ")
+        told = f"U and s x {rate}" + (f", Eq. 12 x {weight}" if weight else "")
         places = (cells.get(f"{name}, {k}") for k in sizes)
         if not slimmed:
-            told = "FRePo" if name == "frepo" else f"U and s x {rate}"
+            told = "FRePo" if name == "frepo" else told
             places = (cells[name] if k == sizes[0] else None for k in sizes)
-        yield _row(told, map(_kept, places))
+        yield _row(f"{told}: {slimmed}" if slimmed else told, map(_kept, places))
 
 
 def _kept(cell: dict[str, Any] | None) -> str:
@@ -202,7 +203,7 @@ STUDIES = {
     "Whether methods slim at rates that suit them, on {title}: each slims a set of its own at its "
     "default rate and at others; judged on 5,000 training images that no set was made of.": _rates,
     "How condensing should go and end, on {title} of half the side: U and s at the full rate or at "
-    "a tenth of it, factors as trained or factored anew, and FRePo's set; judged on 5,000 training "
-    "images that no set was made of. In brackets, of how many rows in a hundred the label is that "
-    "of their class.": _endings,
+    "a tenth of it, Eq. 12 as for ten classes or at a hundredth, factors as trained or factored "
+    "anew, and FRePo's set; judged on 5,000 training images that no set was made of. In brackets, "
+    "of how many rows in a hundred the label is that of their class.": _endings,
 }

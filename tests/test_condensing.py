@@ -84,8 +84,11 @@ def test_trained_components_are_those_of_an_svd(real):
         assert min(np.abs(p / p[0, 0] - np.eye(len(p))).max() for p in products) < 1e-5
 
 
-def test_u_and_s_of_many_classes_move_slowly():
-    """By default at 10 / C of the rate for C classes above ten; V always at the whole rate."""
+@pytest.mark.parametrize(
+    ("option", "of_ten", "of_twenty"), [("u_s_rate", 1.0, 0.5), ("ortho", 1e-4, 2.5e-5)]
+)
+def test_options_of_many_classes_fall_with_their_number(option, of_ten, of_twenty):
+    """U and s move at 10 / C of the rate, and Eq. 12 weighs (10 / C)² of what it does for ten."""
     rng = np.random.default_rng(0)
     y = np.arange(80) % 20
     x = rng.standard_normal((80, 16)).astype(np.float32)
@@ -93,19 +96,20 @@ def test_u_and_s_of_many_classes_move_slowly():
     def condensed(classes, **told):
         few = y < classes
         settings = replace(slimdc.settings.CONDENSE["default"], steps=3, **told)
-        return condense(x[few], y[few], 2, preset=settings, steps=None).arrays()
+        return condense(x[few], y[few], 2, preset=settings, steps=None).arrays()[0]
 
-    np.testing.assert_array_equal(condensed(20)[0], condensed(20, u_s_rate=0.5)[0])
-    assert not np.array_equal(condensed(20)[0], condensed(20, u_s_rate=1.0)[0])
+    np.testing.assert_array_equal(condensed(20), condensed(20, **{option: of_twenty}))
+    assert not np.array_equal(condensed(20), condensed(20, **{option: of_ten}))
     for few in (5, 10):
-        np.testing.assert_array_equal(condensed(few)[0], condensed(few, u_s_rate=1.0)[0])
-    assert slimdc.settings.CONDENSE["paper"].u_s_rate_for(100) == 1.0
+        np.testing.assert_array_equal(condensed(few), condensed(few, **{option: of_ten}))
+    assert getattr(slimdc.settings.CONDENSE["paper"], f"{option}_for")(100) == of_ten
 
 
-@pytest.mark.parametrize("rate", [-0.1, np.nan, np.inf, "fast"])
-def test_odd_rates_of_u_and_s_are_named(rate):
-    with pytest.raises(SlimdcError, match="u_s_rate: found"):
-        replace(slimdc.settings.CONDENSE["default"], u_s_rate=rate)
+@pytest.mark.parametrize("option", ["u_s_rate", "ortho"])
+@pytest.mark.parametrize("number", [-0.1, np.nan, np.inf, "fast"])
+def test_odd_options_of_many_classes_are_named(option, number):
+    with pytest.raises(SlimdcError, match=f"{option}: found"):
+        replace(slimdc.settings.CONDENSE["default"], **{option: number})
 
 
 def test_images_are_standardised_once():

@@ -85,7 +85,8 @@ def condensing_plan(start: SlimmableDataset, task: Task) -> Plan:
         u_s_rate=settings.u_s_rate_for(len(start.labels)),
     )
     batches = RealBatches.of(task, start, factors.units, settings.batch)
-    return _plan(task, factors, RealMatching(batches, factors, settings), settings)
+    objective = RealMatching(batches, factors, settings, settings.ortho_for(len(start.labels)))
+    return _plan(task, factors, objective, settings)
 
 
 def factored_anew(data: SlimmableDataset) -> SlimmableDataset:
@@ -175,12 +176,15 @@ class RealMatching:
     factors : FactorParameterization
         What is trained.
     settings : CondenseSettings
-        Weights and ridge.
+        Weight of skewness and ridge.
+    ortho : float
+        Weight of orthogonality.
     """
 
     batches: RealBatches
     factors: FactorParameterization
     settings: CondenseSettings
+    ortho: float
 
     def batch(self) -> Pair:
         """Draw a batch of real samples."""
@@ -201,7 +205,7 @@ class RealMatching:
             "skew": skewness(view.tensors["s"]),
             "ortho": orthogonality(*bases, centred=s.centred, rows=s.group),
         }
-        return parts["performance"] + parts["skew"] * s.skew + parts["ortho"] * s.ortho, parts
+        return parts["performance"] + parts["skew"] * s.skew + parts["ortho"] * self.ortho, parts
 
 
 METHODS = (

@@ -86,8 +86,10 @@ class CondenseSettings:
     u_s_rate : float, optional
         Fraction of the rate at which U and s move. By default 1, and 10 / C for more than ten
         classes C.
-    skew, ortho : float
-        Weights of Eqs. 11 and 12 beside Eq. 1, which is averaged over the batch.
+    skew : float
+        Weight of Eq. 11 beside Eq. 1, which is averaged over the batch.
+    ortho : float, optional
+        Weight of Eq. 12. By default 1e-4, and (10 / C)² of that for more than ten classes C.
     ridge : float
         λ of the pseudo-inverse, relative to the kernel's mean diagonal.
     centred : bool
@@ -110,7 +112,7 @@ class CondenseSettings:
     rate_floor: float = 0.1
     u_s_rate: float | None = None
     skew: float = 1e-2
-    ortho: float = 1e-4
+    ortho: float | None = None
     ridge: float = 1e-3
     centred: bool = False
     group: int | None = None
@@ -121,8 +123,9 @@ class CondenseSettings:
         check_positive(self, "rate", "rate_floor", "ridge")
         if self.u_s_rate is not None:
             put(self, "u_s_rate", non_negative("u_s_rate", self.u_s_rate))
-        for name in ("skew", "ortho"):
-            put(self, name, non_negative(name, getattr(self, name)))
+        put(self, "skew", non_negative("skew", self.skew))
+        if self.ortho is not None:
+            put(self, "ortho", non_negative("ortho", self.ortho))
         check_kind(self, pool=PoolSettings)
         put(self, "centred", truth("centred", self.centred))
         if self.group is not None:
@@ -147,6 +150,20 @@ class CondenseSettings:
         """
         return min(1.0, 10.0 / classes) if self.u_s_rate is None else self.u_s_rate
 
+    def ortho_for(self, classes: int) -> float:
+        """Tell the weight of Eq. 12 for so many classes.
+
+        Eq. 12 adds up as many squares as there are pairs of components, and Eq. 1 is a mean over a
+        batch, whatever its classes: with one weight, orthogonality would outweigh what the set is
+        to teach.
+
+        Examples
+        --------
+        >>> CONDENSE["default"].ortho_for(10), CONDENSE["default"].ortho_for(100)
+        (0.0001, 1e-06)
+        """
+        return min(1e-4, 1e-2 / classes**2) if self.ortho is None else self.ortho
+
 
 _PAPER_POOL = PoolSettings(width=128)
 
@@ -165,6 +182,12 @@ SLIM: dict[str, SlimSettings] = {
 CONDENSE: dict[str, CondenseSettings] = {
     "default": CondenseSettings(),
     "paper": CondenseSettings(
-        steps=500_000, batch=1024, rate=3e-4, u_s_rate=1.0, ridge=1e-6, pool=_PAPER_POOL
+        steps=500_000,
+        batch=1024,
+        rate=3e-4,
+        u_s_rate=1.0,
+        ortho=1e-4,
+        ridge=1e-6,
+        pool=_PAPER_POOL,
     ),
 }
