@@ -16,7 +16,7 @@ import argparse
 import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from typing import Any
 import slimdc
 from slimdc import datasets
 from slimdc.chains.journal import read
-from slimdc.methods.registry import METHODS
 from slimdc.settings import EvaluationSettings
 
 RESULTS = Path(__file__).parent / "results"
@@ -82,10 +81,6 @@ SLIM_BY = {
 
 MANY_CLASSES = EvaluationSettings(steps=600, batch=100)
 
-# Of 3e-3 and the default of 1e-2, the one whose set of 5 per class taught more in a trial on
-# training images of 16 x 16 pixels that no set was made of; for FRePo that is its default.
-RATES = {("cifar100", "parameter-matching"): 3e-3}
-
 # A step of these compares every class or several networks, and takes three times as long or more.
 SLOW = ("dc", "dsa", "idc", "rfad")
 
@@ -96,17 +91,6 @@ def _small(job: Job, steps: int, fewer: int) -> dict[str, Any]:
         return {}
     width = {} if job.method == "kip" else {"width": 32}
     return {"steps": fewer if job.method in SLOW else steps, "backend": "numpy"} | width
-
-
-def _small_condense(job: Job) -> dict[str, Any]:
-    """Give what a method is called with, and a rate that suits 100 classes."""
-    found = _small(job, steps=400, fewer=150)
-    rate = RATES.get((job.data, job.method))
-    if rate is None:
-        return found
-    way = METHODS[job.method].condense
-    assert way is not None
-    return found | {"preset": replace(way.presets["default"], rate=rate)}
 
 
 def _full_slim(job: Job) -> dict[str, Any]:
@@ -142,7 +126,7 @@ SCALES = {
             ),
             "cifar100": dict.fromkeys(("parameter-matching", "frepo", "random"), ONE),
         },
-        condense=_small_condense,
+        condense=partial(_small, steps=400, fewer=150),
         slim=partial(_small, steps=200, fewer=75),
         evaluate={
             "protocol": "quick",
