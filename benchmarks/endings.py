@@ -43,7 +43,7 @@ def main() -> None:
     into = args.results / args.scale / "endings" / f"{args.data}-{args.seed}"
     with alone(into) as ours:
         if ours:
-            known = {"condense": _told(scale, job), "slim": scale.slim(job), "held_out": HELD_OUT}
+            known = {"condense": scale.condense(job), "slim": scale.slim(job), "held_out": HELD_OUT}
             journal = Journal(into, known | {"evaluate": repr(scale.judged(args.data))})
             for cell, found in Study(scale, job, args.trained).cells(journal):
                 journal.note(cell, found)
@@ -105,7 +105,7 @@ class Study:
 
     def condensed(self, method: str | Method, preset: Any) -> slimdc.SlimmableDataset:
         """Condense all images but those that judge."""
-        options = _told(self.scale, self.job) | {"seed": self.job.seed, "progress": False}
+        options = self.scale.condense(self.job) | {"seed": self.job.seed, "progress": False}
         options |= {"method": method, "preset": preset}
         return slimdc.condense(*self.rest, self.sizes[0], **options)
 
@@ -122,11 +122,6 @@ def halved(x: np.ndarray) -> np.ndarray:
     n, height, width, *channels = x.shape
     squares = x.reshape(n, height // 2, 2, width // 2, 2, *channels)
     return np.asarray(squares.mean(axis=(2, 4), dtype=np.float32) / 255)
-
-
-def _told(scale: Scale, job: Job) -> dict[str, Any]:
-    """Give what sets are condensed with, but for the settings of a method."""
-    return {name: x for name, x in scale.condense(job).items() if name != "preset"}
 
 
 def _plan(start: slimdc.SlimmableDataset, task: Task) -> Plan:
