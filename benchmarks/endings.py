@@ -27,7 +27,7 @@ from slimdc.parameterization.factors import FactorParameterization, as_trained
 from slimdc.training.plan import Plan
 
 HELD_OUT = 5_000
-CASES = {
+CASES: dict[str, dict[str, Any]] = {
     "1": {"u_s_rate": 1.0, "ortho": 1e-4},
     "0.1": {"u_s_rate": 0.1, "ortho": 1e-4},
     "0.1 and 0.01": {"u_s_rate": 0.1, "ortho": 1e-6},
