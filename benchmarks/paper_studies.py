@@ -195,7 +195,7 @@ STUDIES = {
     "network does that was trained on the whole set, ‖φ'(S) − φ(S)‖²/‖φ(S)‖².": _courses,
     "Sets of {title} judged by other networks, three of each, with 16 filters in the first block "
     "(Table 2; the paper's figures in brackets, whose \"LFS\" must be trained: FRePo's falls as in "
-    "its learning-based rows). VGG-11 is without normalisation, as FRePo has it.": _architectures,
+    "its learning-based rows). They are without normalisation, as FRePo has them.": _architectures,
     "FRePo's set of {title} slimmed by FRePo step by step, with the ridge of its authors (1e-6) "
     "and ours (1e-3), the kernel of Eq. 1 formed and solved in float32 or in float64.": _ridges,
     "KIP's sets of {title}, in the chain of the first table, as its own kernel takes them: "
