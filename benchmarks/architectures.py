@@ -4,7 +4,7 @@
 
 Takes the sets that ``paper.py`` left beside its results, so it runs after it, on the same machine.
 Results, cuts and several processes as there. All networks are without normalisation, as FRePo
-publishes them; with that of instances, so narrow a ResNet-18 learned nothing in so few steps.
+publishes them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ import slimdc
 from slimdc.chains.journal import Journal
 from slimdc.protocols import PROTOCOLS
 
+NORM = "none"
+# How sets were made, as they are named and as the page tells it.
 WAYS = {
-    "parameter-matching": ("RT", "parameter-matching", "truncate"),
-    "frepo": ("RT", "frepo", "random"),
+    "frepo": {"RT": "RT", "frepo": "trained", "random": "random rows"},
+    "parameter-matching": {"RT": "RT", "parameter-matching": "trained", "truncate": "at once"},
 }
 
 
@@ -39,9 +41,9 @@ def main() -> None:
             if not ours:
                 continue
             options = dict(scale.evaluate) | {"width": args.width, "seed": args.seed}
-            told = {"method": method, "seed": args.seed, "width": args.width}
+            told = {"method": method, "seed": args.seed, "width": args.width, "norm": NORM}
             journal = Journal(into, told | {"evaluate": repr(options)})
-            protocol = replace(PROTOCOLS[options["protocol"]], norm="none")
+            protocol = replace(PROTOCOLS[options["protocol"]], norm=NORM)
             for network in args.networks:
                 for path in sorted(sets.glob("*.safetensors")):
                     name = f"{network} {path.stem}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import rates
 from ablations import FACTORS, curves, place
+from architectures import WAYS
 from paper import done
 from paper_claims import FREE, OURS, TERMS, judged
 
@@ -21,7 +22,6 @@ __all__ = ["studies"]
 SIZES = (5, 2, 1)
 HERE = Path(__file__).parent
 TABLE_2 = json.loads((HERE / "paper_table_2.json").read_text())["accuracies"]
-AT_ONCE = {"frepo": [("random", "random rows")], OURS: [(FREE, "at once")]}
 BETWEEN = 40  # steps from one line of a course to the next
 
 
@@ -128,14 +128,14 @@ def _rates(results: Path, data: str) -> Iterator[str]:
 
 def _architectures(results: Path, data: str) -> Iterator[str]:
     folder = results / "architectures" / data
-    found = {method: judged(folder, method) for method in ("frepo", OURS)}
+    found = {method: judged(folder, method) for method in WAYS}
     sizes = (10, *SIZES)
     if not all(found.values()):
         return
     yield from _head("network | condensed by | way", map(str, sizes), 3)
     for network, known in TABLE_2.items():
         for method, cells in found.items():
-            for way, told in (("RT", "RT"), (method, "trained"), *AT_ONCE[method]):
+            for way, told in WAYS[method].items():
                 if not any((network, way, k) in cells for k in sizes):
                     continue
                 paper = known[method].get("LFS" if way == method else way, {})
