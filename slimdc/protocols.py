@@ -217,7 +217,7 @@ def label_rows(settings: EvaluationSettings, data: SlimmableDataset) -> np.ndarr
             "protocol",
             f"hard labels for a set in which {other} of {len(rows)} label rows are largest at "
             "another class than their own",
-            "settings with labels='own', such as the protocol 'quick'",
+            "a protocol of own labels, such as 'quick' or 'frepo'",
         )
     return np.eye(data.label_entries)[data.members]
 

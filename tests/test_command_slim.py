@@ -46,6 +46,25 @@ def test_slim_with_learning_takes_every_option(vectors: Path, capsys) -> None:
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("steps", ["0", "1"])
+def test_slim_does_not_write_over_what_it_reads(
+    vectors: Path, tmp_path: Path, steps: str, capsys
+) -> None:
+    held = vectors.read_bytes()
+    link, dotted = tmp_path / "link-{k}", vectors.parent / "." / ".." / vectors.parent.name / "{k}"
+    link.with_name("link-2").symlink_to(vectors)
+    vectors.with_name("2").hardlink_to(vectors)
+    for out in (vectors, link, dotted):
+        # The first of two would be written before the second is found to be IN.
+        wanted = ["3", "2"] if "{k}" in out.name else ["2"]
+        assert cli.main(["slim", str(vectors), str(out), "-k", *wanted, "--steps", steps]) == 1
+        error = capsys.readouterr().err
+        assert "OUT: found" in error
+        assert "the file that is read" in error
+    assert vectors.read_bytes() == held
+    assert not link.with_name("link-3").exists()
+
+
 class TestSeveral:
     """Several values of an option make a set each."""
 

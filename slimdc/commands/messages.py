@@ -6,14 +6,14 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from slimdc.errors import FileError
+from slimdc.errors import FileError, InvalidValueError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from slimdc.training.progress import Progress
 
-__all__ = ["check_target", "one_line", "progress", "tell"]
+__all__ = ["check_apart", "check_target", "one_line", "progress", "tell"]
 
 
 def tell(message: str) -> None:
@@ -41,6 +41,25 @@ def check_target(path: Path, argument: str) -> None:
         writable(path)
     except OSError as error:
         raise FileError(argument, f"{path} ({error})", "the name of a file to write") from error
+
+
+def check_apart(path: Path, source: Path | str, argument: str) -> None:
+    """Refuse to write over what is read, where that cannot be made again from what is written.
+
+    Raises
+    ------
+    InvalidValueError
+        If both are the same file, by whatever names.
+    """
+    same = False
+    with suppress(OSError):  # one of them is not there
+        same = path.samefile(source)
+    if same:
+        raise InvalidValueError(
+            argument,
+            f"{path}, the file that is read",
+            "another file, since what is slimmed away cannot come back",
+        )
 
 
 def progress() -> Progress:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from slimdc.commands.answers import answer, followed
 from slimdc.commands.budgets import Budget, add_budgets, budgets
-from slimdc.commands.messages import check_target
+from slimdc.commands.messages import check_apart, check_target
 from slimdc.commands.options import (
     add_answer,
     add_method,
@@ -50,6 +50,7 @@ def _run(options: argparse.Namespace) -> None:
     wanted = budgets(options)
     for budget in wanted:
         check_target(budget.out, "OUT")
+        check_apart(budget.out, options.set, "OUT")
     if all(_only_truncates(options, budget) for budget in wanted):
         made = [_truncated(options, budget) for budget in wanted]
     else:
