@@ -94,7 +94,7 @@ def open_samples(
 ) -> np.ndarray:
     """Read real samples to the host, in the space of a set; see `open_real`."""
     name, host = argument, to_numpy(as_array(x, argument), argument)
-    if host.dtype.kind not in "iuf":
+    if host.dtype.kind not in "iuf" or host.dtype.itemsize > 8:
         raise InvalidTypeError(name, f"dtype {dtype_name(host)}", "real numbers")
     if host.ndim < 2 or host.shape[0] == 0:
         raise InvalidValueError(name, f"shape {host.shape}", "at least one sample, (n, ...)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from slimdc.methods.registry import condensing
 from slimdc.networks import Network
 from slimdc.parameterization import Preprocessing, SlimmableDataset
 from slimdc.parameterization.labels import label_rows
-from slimdc.parameterization.layout import check_layout, sample_shape
+from slimdc.parameterization.layout import shape_of_samples
 from slimdc.parameterization.preprocessing import chosen as chosen_preprocessing
 from slimdc.parameterization.preprocessing import in_space
 from slimdc.settings import Settings, chosen
@@ -139,10 +138,7 @@ def condense(
     monitor = Monitor(progress, history, checkpoint, checkpoint_interval)
     ipc = whole_number("ipc", ipc, at_least=1)
     source = as_array(x, "x")
-    axes = tuple(int(n) for n in source.shape[1:])
-    if layout is not None and check_layout(layout) == "flat":
-        axes = (math.prod(axes),)
-    shape, layout = sample_shape(axes, layout, "x")
+    shape, layout = shape_of_samples(source, layout)
     preprocessed = truth("preprocessed", preprocessed)
     raw, members = open_real(source, y, shape, layout, Preprocessing(), "")
     preprocessing = chosen_preprocessing(preprocessing, raw, layout, preprocessed)

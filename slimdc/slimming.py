@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from slimdc._array import like
-from slimdc._checks import one_of, shown, whole_number
+from slimdc._checks import shown, whole_number
 from slimdc._inputs import Openable, open_set
 from slimdc.backend import Backend, Compute, resolve
 from slimdc.budgets.budget import Budget
-from slimdc.budgets.within import Hurdle, choose, coded, fits, rounding_plan
-from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.budgets.within import Hurdle, agree, choose, coded, fits, rounding_plan
+from slimdc.errors import InvalidTypeError
 from slimdc.methods.method import Method, Task
 from slimdc.methods.parameter_matching import truncated
 from slimdc.methods.registry import slimming
@@ -175,12 +175,10 @@ def slim(
     if by_class is not None and way.start is not truncated:
         raise InvalidTypeError("k", f"a mapping with method={shown(method)}", "an int")
     task = Task.slimming(before, count, network, settings, rng, place, by_class)
-    one_of("samples", samples, ("keep", "match"))
+    agree(budget, way, samples)
     if budget.nbytes is not None and k is None and fits(before, budget.nbytes):
         return before
     if budget.coded:
-        if samples == "match":
-            raise InvalidValueError("samples", "'match' with few bits", "'keep', or start='rows'")
         with reporting(progress, "choose what is kept", aside=True) as report:
             choice = choose(budget, task, way, report)
         after, lossless = choice.candidate.data, False

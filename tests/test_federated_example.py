@@ -120,6 +120,31 @@ def test_a_set_whose_products_overflow_is_refused() -> None:
         protocol.checked(slimdc.dumps(huge), 10**6, SPACE)
 
 
+def test_names_that_one_client_gives_to_classes_stop_no_round() -> None:
+    one, two = held(0, 1).named({0: "cat", 1: "dog"}), held(1, 2).named({1: "cow", 2: "cat"})
+    came = protocol.received({1: slimdc.dumps(one), 2: slimdc.dumps(two)}, {}, 10**5, SPACE)
+    assert came.left_out == {}
+    assert protocol.united(came.sets).labels == (0, 1, 2)
+
+
+def test_many_samples_in_few_bytes_are_refused_before_they_are_made() -> None:
+    data = held(0, 1).truncate(1)
+    rows = np.zeros((2, SPACE.samples, 1), np.float32)
+    rows[:, 0] = 1
+    flood = SlimmableDataset.from_factors(
+        rows,
+        data.s,
+        data.vx,
+        data.vy,
+        shape=SPACE.shape,
+        preprocessing=SPACE.preprocessing,
+        labels=(0, 1),
+    )
+    payload = slimdc.dumps(flood.quantize(0.5))
+    with pytest.raises(protocol.RefusedError, match="10,000 samples, and 5,000 are allowed"):
+        protocol.checked(payload, 10**6, SPACE)
+
+
 def test_a_round_goes_on_without_those_who_fail() -> None:
     good = {7: sent(held(0, 1)), 9: sent(held(3))}
     other = slimdc.dumps(held(2, space=Space(5, SPACE.shape, SPACE.preprocessing)))

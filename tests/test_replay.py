@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import os
+import pickle
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +20,13 @@ from hypothesis import strategies as st
 
 import slimdc
 from slimdc import ReplayBuffer, SlimmableDataset
-from slimdc.errors import FileError, InvalidTypeError, InvalidValueError, SlimdcError
+from slimdc.errors import (
+    FileError,
+    InvalidTypeError,
+    InvalidValueError,
+    MissingBackendError,
+    SlimdcError,
+)
 from slimdc.replay.budget import BufferBudget
 from slimdc.storage.tensor_file import parse_tensors, tensor_bytes
 
@@ -33,6 +44,12 @@ def task(labels: list[int], seed: int, each: int = 3) -> SlimmableDataset:
 def real_task(labels: list[int], seed: int) -> tuple[np.ndarray, np.ndarray]:
     x, y = task(labels, seed, each=8)
     return x, np.argmax(y, axis=1)
+
+
+def real_task_of(labels: list[int], each: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    """Real data of any classes."""
+    rng, y = np.random.default_rng(0), np.repeat(labels, each)
+    return (rng.standard_normal((y.size, 8, 8)) + y[:, None, None]).astype(np.float32), y
 
 
 class PlainBuffer:
@@ -161,6 +178,17 @@ def test_rows_of_labels_grow_without_announced_classes() -> None:
     assert buffer.data.label_entries == 4
 
 
+def test_real_tasks_of_new_classes_need_no_announcement() -> None:
+    buffer = ReplayBuffer(components=100, condense={"ipc": 2, "steps": 0})
+    for labels in ([4, 5], [0, 1], [7]):
+        buffer.add(*real_task_of(labels))
+    assert buffer.labels == (0, 1, 4, 5, 7)
+    assert buffer.data.label_entries == 8
+    x, y = real_task_of([0, 1])
+    with pytest.raises(InvalidValueError, match=r"y: found class 100000, .*classes="):
+        buffer.add(x, np.where(y == 1, 100_000, y))
+
+
 @pytest.mark.parametrize(
     ("rounding", "shares"), [("up", [25, 13, 9, 7, 5]), ("down", [25, 12, 8, 6, 5])]
 )
@@ -233,14 +261,168 @@ def test_an_empty_buffer_says_so(name: str) -> None:
         ({"components": 3, "slim": 5}, InvalidTypeError, "slim"),
         ({"components": 3, "slim": {"k": 5}}, InvalidValueError, "nbytes= or components="),
         ({"components": 3, "slim": {"history": []}}, InvalidTypeError, "history"),
-        ({"components": 3, "slim": {"rate": float("nan")}}, InvalidTypeError, "rate"),
+        ({"components": 3, "slim": {"steps": float("nan")}}, InvalidTypeError, "steps"),
         ({"components": 3, "condense": {"seed": 5}}, InvalidValueError, "seed"),
         ({"components": 3, "condense": {3: 5}}, InvalidTypeError, "condense"),
+        # What a call would refuse after tasks were trained is refused at once.
+        ({"components": 3, "slim": {"rate": 0.1}}, InvalidTypeError, "slim: .*'rate'"),
+        ({"components": 3, "slim": {"data": "x"}}, InvalidValueError, "slim: .*'data'"),
+        ({"components": 3, "slim": {"steps": -3}}, InvalidValueError, "steps"),
+        ({"components": 3, "slim": {"width": 0}}, InvalidValueError, "width"),
+        ({"components": 3, "slim": {"method": "nonsense"}}, InvalidValueError, "method"),
+        ({"components": 3, "slim": {"preset": "nonsense"}}, InvalidValueError, "preset"),
+        ({"components": 3, "slim": {"backend": "nope"}}, MissingBackendError, "nope"),
+        ({"components": 3, "slim": {"samples": "some"}}, InvalidValueError, "samples"),
+        ({"components": 3, "slim": {"start": "rows"}}, InvalidValueError, "start"),
+        ({"nbytes": 900, "slim": {"start": "sideways"}}, InvalidValueError, "start"),
+        ({"nbytes": 900, "slim": {"samples": "match"}}, InvalidValueError, "samples"),
+        ({"nbytes": 900, "slim": {"method": "frepo"}}, InvalidTypeError, "method needs it"),
+        ({"nbytes": 900, "floor": 2}, InvalidValueError, "floor: found 2 beside nbytes="),
+        ({"nbytes": 900, "rounding": "up"}, InvalidValueError, "rounding: found 'up' beside"),
+        ({"nbytes": 900, "condense": {"ipcc": 3}}, InvalidTypeError, "condense: .*'ipcc'"),
+        ({"nbytes": 900, "condense": {"x": 3}}, InvalidValueError, "condense: .*'x'"),
+        ({"nbytes": 900, "condense": {"ipc": 0}}, InvalidValueError, "ipc"),
+        ({"nbytes": 900, "condense": {"method": "truncate"}}, InvalidValueError, "method"),
+        ({"nbytes": 900, "condense": {"backend": "nope"}}, MissingBackendError, "nope"),
+        ({"nbytes": 900, "condense": {"width": 10**5000}}, InvalidTypeError, "condense"),
     ],
 )
 def test_bad_options_are_named(options: Any, kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=text):
         ReplayBuffer(**options)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    given = {"ipc": np.int64(3), "steps": np.int32(0), "preprocessing": None}
+    buffer = ReplayBuffer(nbytes=np.int64(9_000), condense=given, slim={"steps": np.uint8(0)})
+    buffer.add(*real_task_of([0, 1]))
+    assert buffer.data.components == (3, 3)
+    assert ReplayBuffer.from_state(buffer.state).state == buffer.state
+
+
+def test_equal_buffers_have_equal_states() -> None:
+    buffer = ReplayBuffer(components=8, classes=CLASSES)
+    buffer.add(task([0, 1], 0))
+    assert len({buffer.state for _ in range(20)}) == 1
+
+
+def never(*_: Any, **__: Any) -> None:
+    raise AssertionError("trained")
+
+
+@pytest.mark.parametrize(
+    ("x", "labels", "text"),
+    [
+        (np.ones((16, 16, 16), np.float32), [0, 1], r"x: found samples of shape \(16, 16, 1\)"),
+        (np.ones((16, 8, 8, 3), np.float32), [0, 1], r"x: found samples of shape \(8, 8, 3\)"),
+        (np.ones((16, 8, 8)), [0, 1], "x: found factors of float64"),
+        (np.ones((32, 8, 8), np.float32), [2, 3, 4, 5], "components: found 5 for 6 classes"),
+        (np.ones((16, 8, 8), np.longdouble), [0, 1], "x: found dtype float128"),
+    ],
+)
+def test_what_cannot_be_held_is_not_condensed_first(
+    x: np.ndarray, labels: list[int], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buffer = ReplayBuffer(components=5, classes=CLASSES, condense={"ipc": 2, "steps": 3})
+    buffer.add(task([0, 1], 0).truncate(2))
+    before = buffer.state
+    monkeypatch.setattr("slimdc.condensing.run", never)
+    with pytest.raises(SlimdcError, match=text):
+        buffer.add(x, np.repeat(labels, 8))
+    assert buffer.state == before
+
+
+def test_other_sets_are_named_as_the_argument() -> None:
+    buffer = ReplayBuffer(components=50, classes=CLASSES)
+    buffer.add(task([0, 1], 0).named({0: "cat", 1: "dog"}))
+    for other, text in (
+        (task([0, 1], 0).named({0: "cow", 1: "dog"}), "x: found class 0 named 'cow'"),
+        (
+            SlimmableDataset.from_arrays(np.ones((2, 5, 5), "f4"), [0, 1], classes=CLASSES),
+            r"x: found shape \(5, 5, 1\), expected that of what is held, \(8, 8, 1\)",
+        ),
+    ):
+        with pytest.raises(InvalidValueError, match=text):
+            buffer.add(other)
+    with pytest.raises(InvalidTypeError, match="like: found"):
+        buffer.batches(2, like="torch")
+
+
+def test_a_set_whose_samples_are_infinite_is_refused() -> None:
+    big = np.float32(1e30)
+    u, v = np.eye(2, dtype="f4")[None], np.ones((2, 2, 4), "f4")
+    data = SlimmableDataset.from_factors(u, np.full((1, 2), big), v * big, v[:, :, :2])
+    buffer = ReplayBuffer(nbytes=9_000)
+    with pytest.raises(InvalidValueError, match="x: found samples or labels that are not finite"):
+        buffer.add(data)
+    assert buffer.nbytes == 0
+
+
+def test_real_samples_that_no_set_can_hold_are_refused_whatever_numpy_does() -> None:
+    x, y = real_task_of([0, 1])
+    buffer = ReplayBuffer(nbytes=9_000, condense={"ipc": 3, "steps": 2, "preprocessing": "none"})
+    for mode in ("ignore", "raise"):
+        with np.errstate(all=mode), pytest.raises(InvalidValueError, match="NaN or infinite"):
+            buffer.add(x * np.float32(6e37), y)
+
+
+def test_a_task_of_fewer_components_than_the_floor_is_refused() -> None:
+    buffer = ReplayBuffer(components=8, classes=CLASSES, floor=3, condense={"ipc": 1, "steps": 0})
+    with pytest.raises(InvalidValueError, match=r"x: found class 0 of 1 component, .*floor"):
+        buffer.add(*real_task_of([0, 1]))
+    buffer.add(task([0, 1], 0))
+    with pytest.raises(InvalidValueError, match="class 4 of 2 components"):
+        buffer.add(task([4], 0, each=2))
+
+
+def test_a_class_may_return_for_ever_within_a_budget_in_bytes() -> None:
+    """U has a row for each sample that came, which components do not count."""
+    counted = ReplayBuffer(components=4, classes=CLASSES)
+    weighed = ReplayBuffer(nbytes=900, classes=CLASSES, slim={"width": 4})
+    for seed in range(20):
+        counted.add(task([0, 1], seed))
+        weighed.add(task([0, 1], seed))
+        assert weighed.nbytes <= 900
+    assert (len(counted), counted.data.components) == (120, (2, 2))
+    assert len(weighed) < len(counted)
+
+
+def test_threads_lose_no_task() -> None:
+    buffer = ReplayBuffer(components=100, classes=CLASSES)
+    parts = [task([label], label) for label in range(CLASSES)]
+    start = threading.Barrier(CLASSES)
+
+    def add(part: SlimmableDataset) -> None:
+        start.wait()
+        buffer.add(part)
+        known = ReplayBuffer.from_state(buffer.state)
+        assert known.added == len(known.labels)
+
+    with ThreadPoolExecutor(CLASSES) as pool:
+        list(pool.map(add, parts))
+    assert (buffer.added, buffer.labels) == (CLASSES, tuple(range(CLASSES)))
+
+
+def test_copies_go_on_alone() -> None:
+    buffer = ReplayBuffer(components=100, classes=CLASSES)
+    buffer.add(task([0], 0))
+    for made in (copy.copy(buffer), copy.deepcopy(buffer), pickle.loads(pickle.dumps(buffer))):
+        made.add(task([1], 0))
+        assert (made.labels, buffer.labels) == ((0, 1), (0,))
+
+
+def test_a_file_at_fault_is_named(tmp_path: Path) -> None:
+    buffer = ReplayBuffer(components=100, classes=CLASSES)
+    buffer.add(task([0, 1], 0))
+    path = tmp_path / "held"
+    for payload in (buffer.state[:-1], b"", buffer.message):
+        path.write_bytes(payload)
+        with pytest.raises(FileError) as raised:
+            ReplayBuffer.load(path)
+        assert raised.value.argument == str(path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileError, match="no regular file"):
+        ReplayBuffer.load(tmp_path / "pipe")
 
 
 def test_other_dtypes_are_named() -> None:

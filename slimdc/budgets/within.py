@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from array_api_compat import array_namespace
 
+from slimdc._checks import one_of
 from slimdc.budgets.budget import Budget
 from slimdc.budgets.choice import (
     Candidate,
@@ -33,8 +34,9 @@ from slimdc.settings import SLIM, SlimSettings
 from slimdc.storage.content import dumped
 from slimdc.training.plan import Plan
 from slimdc.training.progress import Report, unreported
+from slimdc.typing import KeptSamples
 
-__all__ = ["Hurdle", "choose", "coded", "fits", "rounding_plan"]
+__all__ = ["Hurdle", "agree", "choose", "coded", "fits", "rounding_plan"]
 
 # A cosine may be trained if it is at least half a step at first: so it takes bits, or nearly.
 SUPPORT = 0.5
@@ -44,6 +46,38 @@ SUPPORT = 0.5
 # kept as before, and taught 1.0 points more; in 6,000 bytes 1.09 times, and 1.3 points less (five
 # networks; more in docs/accuracy.md).
 GAIN = 1.1
+
+
+def agree(budget: Budget, way: Way, samples: KeptSamples) -> None:
+    """Refuse what cannot be had together, of whatever set.
+
+    Parameters
+    ----------
+    budget : Budget
+        What may be spent.
+    way : Way
+        Of the method.
+    samples : {"keep", "match"}
+        Whether all samples stay, or as many as components.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        The method needs k, or another of the three goes without the others only.
+    """
+    one_of("samples", samples, get_args(KeptSamples))
+    if not budget.coded:
+        return
+    if samples == "match":
+        raise InvalidValueError("samples", "'match' with few bits", "'keep', or start='rows'")
+    if way.start is truncated:
+        return
+    if budget.keep is not None or budget.start == "rows":
+        name = "keep" if budget.start != "rows" else "start"
+        found = f"{getattr(budget, name)!r} with a method that makes samples of its own"
+        raise InvalidValueError(name, found, "k, and bits= or nbytes=")
+    if budget.k is None:
+        raise InvalidTypeError("k", "None", "k beside bits= or nbytes=: this method needs it")
 
 
 @np.errstate(all="ignore")
@@ -57,24 +91,19 @@ def choose(budget: Budget, task: Task, way: Way, report: Report = unreported) ->
     task : Task
         The set before, and where to compute.
     way : Way
-        Of the method. One that truncates leaves the choice to the budget; others make a set of k.
+        Of the method. One that truncates leaves the choice to the budget; others make a set of k,
+        which they have (`agree`).
     report : callable
         Is given how many of all that might be kept were tried.
 
     Raises
     ------
     InvalidTypeError, InvalidValueError
-        The budget is too small for anything, or the method needs k.
+        The budget is too small for anything.
     """
     before = task.whole
     if way.start is not truncated:
-        if budget.keep is not None or budget.start == "rows":
-            name = "keep" if budget.start != "rows" else "start"
-            found = f"{getattr(budget, name)!r} with a method that makes samples of its own"
-            raise InvalidValueError(name, found, "k, and bits= or nbytes=")
-        if budget.k is None:
-            raise InvalidTypeError("k", "None", "k beside bits= or nbytes=: this method needs it")
-        tried = [Candidate("components", budget.k, way.begun(task))]
+        tried = [Candidate("components", task.count, way.begun(task))]
     else:
         start, k = budget.start, budget.k
         if k is not None:  # refuses what no class holds, and says that some hold fewer

@@ -70,6 +70,7 @@ class Material:
         """Give the numbers of the samples of each class, in ascending order of classes."""
         return [np.flatnonzero(self.classes == label) for label in np.unique(self.classes)]
 
+    @np.errstate(all="ignore")  # what cannot be held is refused
     def dataset(self, chosen: Host) -> SlimmableDataset:
         """Make a set of some of the samples, on the host, in their dtype."""
         chosen = np.asarray(whole_numbers("chosen", chosen, at_least=0), np.int64)

@@ -866,6 +866,9 @@ class SlimmableDataset:
         >>> data.append([[1.0, 2.0, 3.0]], [0]).samples
         (2, 2)
         """
+        given_shape = tuple(as_array(x, "x").shape[1:])
+        if np.prod(given_shape) != self.description.size:
+            raise InvalidValueError("x", f"samples of shape {given_shape}", f"{self.shape}")
         given = x, y, self.label_entries, members, self.layout, self.preprocessing
         found, known = decompose(*given, dtype=self.factor_dtype)
         if known.shape != self.shape:

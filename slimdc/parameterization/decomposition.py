@@ -14,7 +14,7 @@ from slimdc.backend import one_blas_thread, parallel_map
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
 from slimdc.parameterization.description import Description, Factors
 from slimdc.parameterization.labels import label_rows
-from slimdc.parameterization.layout import check_layout, sample_shape
+from slimdc.parameterization.layout import shape_of_samples
 from slimdc.parameterization.preprocessing import FLOATS, Preprocessing, checked
 from slimdc.parameterization.preprocessing.samples import widest
 from slimdc.typing import FloatDtype, Layout
@@ -117,10 +117,7 @@ def _samples(
             found="no samples" if 0 in x.shape[:1] else f"shape {tuple(x.shape)}",
             expected="samples of shape (n, d) or (n, height, width[, channels])",
         )
-    axes = tuple(int(axis) for axis in x.shape[1:])
-    if layout is not None and check_layout(layout) == "flat":
-        axes = (int(np.prod(axes)),)
-    shape, layout = sample_shape(axes, layout, argument="x")
+    shape, layout = shape_of_samples(x, layout)
     preprocessing = checked(preprocessing, shape, layout)
     host = to_numpy(x, "x").reshape(-1, *shape)
     if name == "uint8":

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from slimdc._checks import one_of, shown, whole_numbers
 from slimdc.errors import InvalidValueError
 from slimdc.typing import Layout
 
-__all__ = ["LAYOUTS", "channels", "check_layout", "sample_shape"]
+__all__ = ["LAYOUTS", "channels", "check_layout", "sample_shape", "shape_of_samples"]
 
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
@@ -98,6 +99,42 @@ def sample_shape(
     if len(axes) == 2:
         axes = (*axes, 1) if layout == "channels_last" else (1, *axes)
     return axes, layout
+
+
+def shape_of_samples(
+    x: Any, layout: Layout | None, argument: str = "x"
+) -> tuple[tuple[int, ...], Layout]:
+    """Complete the shape of each of an array of samples, and say where the channels are.
+
+    Parameters
+    ----------
+    x : array, shape (n, ...)
+        The samples.
+    layout : {"flat", "channels_last", "channels_first"}, optional
+        As for `sample_shape`; ``"flat"`` takes samples of any shape as vectors.
+    argument : str
+        Name to blame in an error message.
+
+    Returns
+    -------
+    shape : tuple of int
+    layout : str
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        As in `sample_shape`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> shape_of_samples(np.zeros((5, 8, 8)), None), shape_of_samples(np.zeros((5, 8, 8)), "flat")
+    (((8, 8, 1), 'channels_last'), ((64,), 'flat'))
+    """
+    axes = tuple(int(n) for n in x.shape[1:])
+    if layout is not None and check_layout(layout) == "flat":
+        axes = (math.prod(axes),)
+    return sample_shape(axes, layout, argument)
 
 
 def channels(shape: tuple[int, ...], layout: Layout) -> int:

@@ -61,6 +61,10 @@ class BufferBudget:
                 value = whole_number(name, getattr(self, name), at_least=1)
                 object.__setattr__(self, name, value)
         one_of("rounding", self.rounding, ("down", "up"))
+        if self.nbytes is not None and (self.rounding, self.floor) != ("down", 1):
+            name = "floor" if self.rounding == "down" else "rounding"
+            found = f"{getattr(self, name)!r} beside nbytes="
+            raise InvalidValueError(name, found, "components=, which alone are shared out")
 
     @property
     def limit(self) -> str:
@@ -86,6 +90,22 @@ class BufferBudget:
             raise InvalidValueError("components", f"{total} for {classes} classes", expected)
         return share
 
+    def check(self, data: SlimmableDataset) -> None:
+        """Refuse what cannot be held however it is trained.
+
+        Raises
+        ------
+        InvalidValueError
+            Classes hold fewer components than `floor`, or there are more than can have a share.
+        """
+        least = min(data.components)
+        if least < self.floor:
+            label = data.labels[data.components.index(least)]
+            found = f"class {label} of {least} component{'' if least == 1 else 's'}"
+            raise InvalidValueError("x", found, f"at least {self.floor}, the floor of the buffer")
+        if self.components is not None:
+            self.share(len(data.labels))
+
     def fitted(self, data: SlimmableDataset, options: Mapping[str, Any]) -> bytes:
         """Make a set as small as it must be, and no smaller; give its message.
 
@@ -105,6 +125,7 @@ class BufferBudget:
         InvalidValueError
             The budget holds no component of each class; the message says what it takes.
         """
+        self.check(data)
         if self.nbytes is not None:
             whole = dumps(data)
             if len(whole) <= self.nbytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Self
@@ -10,18 +11,20 @@ from typing import Any, Self
 import numpy as np
 
 from slimdc._array import like as in_library
+from slimdc._array import namespace
 from slimdc._checks import path as checked_path
 from slimdc._checks import whole_number
-from slimdc._inputs import open_set
-from slimdc.condensing import condense
-from slimdc.errors import FileError, InvalidTypeError, InvalidValueError
-from slimdc.parameterization import Preprocessing, SlimmableDataset
+from slimdc.errors import FileError, InvalidValueError
+from slimdc.parameterization import SlimmableDataset
+from slimdc.replay.arrivals import Arrivals, joined
 from slimdc.replay.batches import drawn
 from slimdc.replay.budget import BufferBudget, Rounding
-from slimdc.replay.options import CONDENSE, SLIM, plain_options
+from slimdc.replay.held import Held
+from slimdc.replay.options import condense_options, slim_options
 from slimdc.replay.state import State, packed_state, unpacked_state
-from slimdc.storage import dumps, loads
+from slimdc.storage import loads
 from slimdc.storage.atomic import write_whole
+from slimdc.storage.tensor_file import read_whole
 
 __all__ = ["ReplayBuffer"]
 
@@ -43,7 +46,7 @@ class ReplayBuffer:
         both must be given.
     classes : int, optional
         Entries of a label row: the classes of all tasks that may come. By default each task is
-        condensed with as many as its largest label says, and rows grow.
+        condensed with as many as its largest label says, below 65,536, and rows grow.
     condense : mapping, optional
         Options of `slimdc.condense` for the data of a task, such as
         ``{"ipc": 20, "steps": 400}``; 10 per class by default.
@@ -52,18 +55,23 @@ class ReplayBuffer:
     rounding : {"down", "up"}
         Where components do not divide by classes. ``"up"`` is the paper's, and may exceed them.
     floor : int
-        Components that each class must have, where components are counted.
+        Components that each class must have, where components are counted: a task whose classes
+        have fewer is refused, and so is one that would leave a class fewer.
     seed : int
         Of every draw; task i takes seed + i.
 
     Raises
     ------
     InvalidTypeError, InvalidValueError
-        An argument cannot be used.
+        An argument cannot be used, or options of `condense` and `slim` cannot, as far as they can
+        be told from these without a task.
+    MissingBackendError
+        A backend that they name is unknown, or its library is not installed.
 
     Notes
     -----
-    Fig. 7 of Liu, Ye, Yu and Wang, "Slimmable Dataset Condensation", CVPR 2023.
+    Fig. 7 of Liu, Ye, Yu and Wang, "Slimmable Dataset Condensation", CVPR 2023. Threads may share a
+    buffer: while one adds a task, others that add wait, and others that read find it as it was.
 
     Examples
     --------
@@ -93,19 +101,25 @@ class ReplayBuffer:
     ) -> None:
         self._budget = BufferBudget(nbytes, components, rounding, floor)
         self._classes = None if classes is None else whole_number("classes", classes, at_least=1)
-        self._condense = {"ipc": 10} | plain_options("condense", condense, CONDENSE)
-        self._slim = {"steps": 0} | plain_options("slim", slim, SLIM)
+        self._condense = condense_options(condense)
+        self._slim = slim_options(slim, self._budget.nbytes, self._budget.components)
         self._seed = whole_number("seed", seed, at_least=0)
-        self._added, self._message = 0, b""
-        self._space: Preprocessing | None = None  # with the matrix of a whitening, if there is one
+        self._held, self._adding = Held(), threading.Lock()
 
     def __repr__(self) -> str:
-        held = f"{len(self.labels)} classes in {self.nbytes:,}"
-        return f"ReplayBuffer({held} {self._budget.limit})"
+        return f"ReplayBuffer({len(self.labels)} classes in {self.nbytes:,} {self._budget.limit})"
 
     def __len__(self) -> int:
         """Count the samples that are held."""
-        return len(self.data) if self._message else 0
+        return 0 if (data := self._held.data) is None else len(data)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what a copy is made of: all but the lock."""
+        return {name: value for name, value in vars(self).items() if name != "_adding"}
+
+    def __setstate__(self, known: dict[str, Any]) -> None:
+        """Make a copy, with a lock of its own."""
+        vars(self).update(known, _adding=threading.Lock())
 
     @property
     def data(self) -> SlimmableDataset:
@@ -116,30 +130,30 @@ class ReplayBuffer:
         InvalidValueError
             Nothing was added yet.
         """
-        if not self._message:
+        data = self._held.data
+        if data is None:
             raise InvalidValueError("buffer", "an empty one", "one to which a task was added")
-        data = loads(self._message)
-        return data if self._space is None else data.with_preprocessing(self._space)
+        return data
 
     @property
     def message(self) -> bytes:
         """The set that is held as `slimdc.dumps` writes it; empty before the first task."""
-        return self._message
+        return self._held.message
 
     @property
     def nbytes(self) -> int:
         """Bytes of the message."""
-        return len(self._message)
+        return len(self._held.message)
 
     @property
     def added(self) -> int:
         """How many tasks were added."""
-        return self._added
+        return self._held.added
 
     @property
     def labels(self) -> tuple[int, ...]:
         """Classes that are held."""
-        return self.data.labels if self._message else ()
+        return () if (data := self._held.data) is None else data.labels
 
     def add(self, x: Any, y: Any = None) -> None:
         """Take in a task, and make what is held smaller where both do not fit.
@@ -155,39 +169,26 @@ class ReplayBuffer:
         Raises
         ------
         InvalidTypeError, InvalidValueError
-            They are no task: labels outside `classes`, or samples in another space than those that
-            are held. Or the budget holds no component of each class; the message says what it
-            takes. The buffer is as it was.
+            They are no task: labels outside `classes`, or samples that are not finite, or of
+            another shape, space or dtype than those that are held. Or the budget holds no component
+            of each class; the message says what it takes. The buffer is as it was. What can be told
+            before real samples are condensed is told then, all but whether bytes suffice.
         FileError
             A path or bytes hold no set.
         NumericalError
             Training leaves the finite numbers.
         """
-        held = self.data if self._message else None
-        came = self._opened(x) if y is None else self._condensed(x, y, held)
-        if held is not None and held.factor_dtype != came.factor_dtype:
-            found = f"factors of {came.factor_dtype}"
-            raise InvalidTypeError("x", found, f"{held.factor_dtype}, as the buffer holds them")
-        both = came if held is None else SlimmableDataset.union(held, came)
-        options: dict[str, Any] = (
-            {"progress": False} | self._slim | {"seed": self._seed + self._added}
-        )
-        self._message, self._added = self._budget.fitted(both, options), self._added + 1
-        self._space = both.preprocessing
-
-    def _opened(self, data: Any) -> SlimmableDataset:
-        came = _in_numpy(open_set(data, "x"))
-        if self._classes is not None and came.label_entries != self._classes:
-            found = f"a set of {came.label_entries} label entries"
-            raise InvalidValueError("x", found, f"{self._classes}, the classes of the buffer")
-        return came
-
-    def _condensed(self, x: Any, y: Any, held: SlimmableDataset | None) -> SlimmableDataset:
-        options: dict[str, Any] = {"progress": False} | self._condense
-        if held is not None:
-            options["preprocessing"] = held.preprocessing
-        seed = self._seed + self._added
-        return _in_numpy(condense(x, y, classes=self._classes, seed=seed, **options))
+        with self._adding:
+            held, seed = self._held.data, self._seed + self._held.added
+            arrivals = Arrivals(self._classes, self._condense)
+            if y is None:
+                came = arrivals.opened(x)
+            else:
+                came = arrivals.condensed(x, y, seed, held, self._budget.check)
+            both = joined(held, came)
+            options: dict[str, Any] = {"progress": False} | self._slim | {"seed": seed}
+            message = self._budget.fitted(both, options)
+            self._held = Held(self._held.added + 1, message, both.preprocessing)
 
     def batches(self, size: int, *, seed: int = 0, like: Any = None) -> Iterator[tuple[Any, Any]]:
         """Draw batches of what is held, for ever: each sample once before any comes again.
@@ -211,10 +212,12 @@ class ReplayBuffer:
         Raises
         ------
         InvalidTypeError, InvalidValueError
-            `size` or `seed` is no such number, or nothing was added yet.
+            `size` or `seed` is no such number, `like` no array, or nothing was added yet.
         """
         size = whole_number("size", size, at_least=1)
         rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
+        if like is not None:
+            namespace(like, argument="like")
         x, y = self.data.arrays()
         batches = drawn(x, y, min(size, len(x)), rng)
         if like is None:
@@ -223,14 +226,15 @@ class ReplayBuffer:
 
     @property
     def state(self) -> bytes:
-        """All of the buffer as bytes: what `from_state` takes."""
+        """All of the buffer as bytes, equal for equal buffers: what `from_state` takes."""
         options = asdict(self._budget) | {
             "classes": self._classes,
             "condense": self._condense,
             "slim": self._slim,
             "seed": self._seed,
         }
-        return packed_state(State(options, self._added, self._message))
+        held = self._held
+        return packed_state(State(options, held.added, held.message))
 
     @classmethod
     def from_state(cls, state: bytes) -> Self:
@@ -255,15 +259,7 @@ class ReplayBuffer:
         >>> ReplayBuffer.from_state(buffer.state).message == buffer.message
         True
         """
-        known = unpacked_state(state)
-        try:
-            made = cls(**known.options)
-            if known.message:
-                loads(known.message)
-        except (TypeError, InvalidValueError) as error:
-            raise FileError("state", str(error), "a state as it was written") from None
-        made._added, made._message = known.added, known.message
-        return made
+        return cls._resumed("state", state)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the state to a file, whole or not at all.
@@ -288,13 +284,16 @@ class ReplayBuffer:
         FileError
             It cannot be read, is damaged, or is no buffer of this version.
         """
+        return cls._resumed(os.fspath(path), read_whole(path))
+
+    @classmethod
+    def _resumed(cls, name: str, state: bytes) -> Self:
+        known = unpacked_state(name, state)
         try:
-            state = checked_path("path", path).read_bytes()
-        except (OSError, ValueError) as error:
-            raise FileError(os.fspath(path), str(error), "a file to read") from error
-        return cls.from_state(state)
-
-
-def _in_numpy(data: SlimmableDataset) -> SlimmableDataset:
-    """Bring a set to the host, to the bit, with all that a message does not hold."""
-    return loads(dumps(data)).with_preprocessing(data.preprocessing)
+            made = cls(**known.options)
+            if known.message:
+                loads(known.message)
+        except (TypeError, InvalidValueError) as error:
+            raise FileError(name, str(error), "a state as it was written") from None
+        made._held = Held(known.added, known.message)
+        return made

@@ -1,25 +1,38 @@
-"""Options of `condense` and `slim` that are kept with a buffer."""
+"""Options of `condense` and `slim` that are kept with a buffer, checked before the first task."""
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from slimdc._checks import shown
-from slimdc.errors import InvalidTypeError, InvalidValueError
+import numpy as np
 
-__all__ = ["CONDENSE", "SLIM", "plain_options"]
+from slimdc._checks import shown, whole_number
+from slimdc.backend import get
+from slimdc.budgets.budget import Budget
+from slimdc.budgets.within import agree
+from slimdc.condensing import condense
+from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.methods.registry import condensing, slimming
+from slimdc.settings import chosen
+from slimdc.slimming import slim
+
+__all__ = ["condense_options", "slim_options"]
 
 _BUDGET = "nbytes= or components= of the buffer"
 # Options of `condense` and `slim` that the buffer sets itself, and what sets them.
-CONDENSE = {
+_OWN_CONDENSE = {
+    "x": "add of the buffer",
+    "y": "add of the buffer",
     "classes": "classes= of the buffer",
     "seed": "seed= of the buffer",
     "checkpoint": "a set that was condensed with a checkpoint, to be added",
     "preprocessed": "a set that was condensed from such samples, to be added",
 }
-SLIM = {
+_OWN_SLIM = {
+    "data": "add of the buffer",
     "k": _BUDGET,
     "nbytes": _BUDGET,
     "bits": _BUDGET,
@@ -29,50 +42,106 @@ SLIM = {
 }
 
 
-def plain_options(
-    name: str, given: Mapping[str, Any] | None, own: Mapping[str, str]
-) -> dict[str, Any]:
-    """Check options of a function that are kept for later: plain values, which a file can hold.
-
-    Parameters
-    ----------
-    name : str
-        The argument.
-    given : mapping or None
-        The options.
-    own : mapping of str to str
-        Options that the buffer sets itself, and what to say where they are among the given.
-
-    Returns
-    -------
-    dict
+def condense_options(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Check options of `slimdc.condense`, as far as they can be without samples.
 
     Raises
     ------
-    InvalidTypeError, InvalidValueError
-        It is no mapping of names to plain values, or sets what the buffer does.
+    InvalidTypeError, InvalidValueError, MissingBackendError
+        They are no mapping of names to plain values, which a file can hold, or set what the buffer
+        does, or no task could be condensed with them.
 
     Examples
     --------
-    >>> plain_options("slim", {"steps": 20}, {})
+    >>> condense_options({"steps": 20})
+    {'ipc': 10, 'steps': 20}
+    """
+    plain = {"ipc": 10} | _plain("condense", given, condense, _OWN_CONDENSE)
+    whole = _with_defaults(condense, plain)
+    whole_number("ipc", whole["ipc"], at_least=1)
+    way = condensing(whole["method"])
+    chosen(way.presets, whole["preset"], steps=whole["steps"], width=whole["width"])
+    _check_backend(whole)
+    return plain
+
+
+def slim_options(
+    given: Mapping[str, Any] | None, nbytes: int | None, components: int | None
+) -> dict[str, Any]:
+    """Check options of `slimdc.slim`, as far as they can be without a set.
+
+    Parameters
+    ----------
+    given : mapping or None
+        The options.
+    nbytes, components : int or None
+        What the buffer may hold: one of them is None.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError, MissingBackendError
+        They are no mapping of names to plain values, which a file can hold, or set what the buffer
+        does, or nothing could be slimmed with them to such a budget.
+
+    Examples
+    --------
+    >>> slim_options({"steps": 20}, 1_000, None)
     {'steps': 20}
     """
+    plain = {"steps": 0} | _plain("slim", given, slim, _OWN_SLIM)
+    whole = _with_defaults(slim, plain)
+    way = slimming(whole["method"])
+    chosen(way.presets, whole["preset"], steps=whole["steps"], width=whole["width"])
+    agree(Budget(k=components, nbytes=nbytes, start=whole["start"]), way, whole["samples"])
+    _check_backend(whole)
+    return plain
+
+
+def _check_backend(options: Mapping[str, Any]) -> None:
+    if options["backend"] != "auto":
+        get(options["backend"], options["device"])
+
+
+def _with_defaults(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    known = inspect.signature(function).parameters
+    return {name: parameter.default for name, parameter in known.items()} | dict(options)
+
+
+def _plain(
+    name: str,
+    given: Mapping[str, Any] | None,
+    function: Callable[..., Any],
+    own: Mapping[str, str],
+) -> dict[str, Any]:
     if given is None:
         return {}
     if not isinstance(given, Mapping):
         raise InvalidTypeError(name, type(given).__name__, "a mapping of options to values")
-    for option, value in given.items():
+    known = inspect.signature(function).parameters
+    for option in given:
         if option in own:
             raise InvalidValueError(name, f"the option {option!r}", own[option])
-        if not isinstance(option, str) or not _is_plain(value):
+        if option not in known:
+            expected = f"options of slimdc.{function.__name__}"
+            raise InvalidTypeError(name, f"the option {shown(option)}", expected)
+    plain = {option: _number(value) for option, value in given.items()}
+    for option, value in plain.items():
+        if not _is_plain(value):
             found = f"{option!r}: {shown(value)}"
-            raise InvalidTypeError(name, found, "names with numbers, strings or None, to be saved")
-    return dict(given)
+            raise InvalidTypeError(name, found, "numbers, strings or None, to be saved")
+    return plain
+
+
+def _number(value: object) -> object:
+    """Take a NumPy number as the plain one that it is."""
+    return value.item() if isinstance(value, np.number | np.bool_) else value
 
 
 def _is_plain(value: object) -> bool:
-    return (
-        value is None
-        or isinstance(value, bool | int | str)
-        or (isinstance(value, float) and math.isfinite(value))
-    )
+    if isinstance(value, int):
+        return abs(value) < 1 << 63  # longer ones cannot be written
+    return value is None or isinstance(value, str) or _is_finite(value)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, float) and math.isfinite(value)

@@ -42,8 +42,15 @@ def packed_state(state: State) -> bytes:
     return tensor_bytes({"set": held}, {"format": FORMAT} | said)
 
 
-def unpacked_state(payload: bytes) -> State:
+def unpacked_state(name: str, payload: bytes) -> State:
     """Read what `packed_state` wrote.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    payload : bytes
+        All of it.
 
     Raises
     ------
@@ -53,16 +60,16 @@ def unpacked_state(payload: bytes) -> State:
         They are damaged, or no state of this version.
     """
     if not isinstance(payload, bytes):
-        raise InvalidTypeError("state", type(payload).__name__, "bytes")
-    tensors, said = parse_tensors("state", payload)
+        raise InvalidTypeError(name, type(payload).__name__, "bytes")
+    tensors, said = parse_tensors(name, payload)
     if said.get("format") != FORMAT or DIGEST not in said:
         found = f"one of the format {shown(said.get('format'))}"
-        raise FileError("state", found, f"a state of a ReplayBuffer, {FORMAT}")
+        raise FileError(name, found, f"a state of a ReplayBuffer, {FORMAT}")
     try:
         options = plain_json("options", said["options"])
         held, added = tensors["set"], int(said["added"])
         if not isinstance(options, dict) or held.dtype != np.uint8 or added < 0:
             raise ValueError("other fields than such a state has")
     except (LookupError, ValueError) as error:
-        raise FileError("state", str(error), "a state as it was written") from None
+        raise FileError(name, str(error), "a state as it was written") from None
     return State(options, added, held.tobytes())

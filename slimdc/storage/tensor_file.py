@@ -15,7 +15,15 @@ from slimdc.errors import FileError
 from slimdc.storage.atomic import write_whole
 from slimdc.storage.json_text import plain_json
 
-__all__ = ["DIGEST", "digest", "parse_tensors", "read_tensors", "tensor_bytes", "write_tensors"]
+__all__ = [
+    "DIGEST",
+    "digest",
+    "parse_tensors",
+    "read_tensors",
+    "read_whole",
+    "tensor_bytes",
+    "write_tensors",
+]
 
 # The key of the metadata under which a file holds the digest of all else in it.
 DIGEST = "sha256"
@@ -88,7 +96,7 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, HostArray], di
     >>> tensors, metadata["unit"], len(metadata["sha256"])
     ({'x': array([0., 0.])}, 'pixel', 64)
     """
-    return parse_tensors(os.fspath(path), _bytes(path))
+    return parse_tensors(os.fspath(path), read_whole(path))
 
 
 def parse_tensors(name: str, payload: bytes) -> tuple[dict[str, HostArray], dict[str, str]]:
@@ -172,6 +180,7 @@ def tensor_bytes(tensors: Mapping[str, HostArray], metadata: Mapping[str, str]) 
     Returns
     -------
     bytes
+        The same for the same contents.
 
     Examples
     --------
@@ -181,10 +190,35 @@ def tensor_bytes(tensors: Mapping[str, HostArray], metadata: Mapping[str, str]) 
     from safetensors.numpy import save as serialise
 
     ordered = {name: _in_order(x) for name, x in tensors.items()}
-    return bytes(serialise(ordered, {**metadata, DIGEST: digest(ordered, metadata)}))
+    written = serialise(ordered, {**metadata, DIGEST: digest(ordered, metadata)})
+    # The library writes the metadata in an order that differs from call to call.
+    start = 8 + int.from_bytes(written[:8], "little")
+    header = json.dumps(json.loads(written[8:start]), sort_keys=True).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + written[start:]
 
 
-def _bytes(path: str | os.PathLike[str]) -> bytes:
+def read_whole(path: str | os.PathLike[str]) -> bytes:
+    """Read all bytes of a file.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Raises
+    ------
+    InvalidTypeError
+        `path` is not a path.
+    FileError
+        There is no regular file, or it cannot be read.
+
+    Examples
+    --------
+    >>> read_whole("nothing")
+    Traceback (most recent call last):
+    slimdc.errors.FileError: nothing: found no such file, expected a file to read ...
+    """
     source = checked_path("path", path)
     try:
         # Waiting for a pipe to be written, or reading a device to its end, could take for ever.

@@ -32,11 +32,15 @@ class Space:
     preprocessing : Preprocessing
         Brings images into the space that all sets live in. It is agreed on, so that no client has
         to tell the mean and the deviation of its own images.
+    samples : int
+        Samples that the set of a client may have at most. A few bytes can say many of them, and
+        the server makes room for each.
     """
 
     classes: int
     shape: tuple[int, int, int]
     preprocessing: Preprocessing
+    samples: int = 5_000
 
 
 _FASHION_MNIST = Space(10, (28, 28, 1), Preprocessing((0.2861,), (0.3530,)))

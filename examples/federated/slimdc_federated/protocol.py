@@ -103,7 +103,12 @@ def checked(payload: bytes, nbytes: int, space: Space) -> SlimmableDataset:
     Raises
     ------
     RefusedError
-        It is above the share, damaged, or a set of another space.
+        It is above the share, damaged, or a set of another space or of too many samples.
+
+    Returns
+    -------
+    SlimmableDataset
+        Without names of classes: what a class is called is not agreed on.
     """
     if len(payload) > nbytes:
         raise RefusedError(f"it sent {len(payload):,} bytes, and its share is {nbytes:,}")
@@ -120,10 +125,12 @@ def checked(payload: bytes, nbytes: int, space: Space) -> SlimmableDataset:
     ):
         if found != agreed:
             raise RefusedError(f"its set has another {name}: {found}, and {agreed} is agreed on")
+    if len(data) > space.samples:
+        raise RefusedError(f"its set has {len(data):,} samples, and {space.samples:,} are allowed")
     # Factors that are finite may have a product that is not.
     if not all(np.isfinite(part).all() for part in data):
         raise RefusedError("its set has samples or labels that are not finite")
-    return data
+    return data.named(None)
 
 
 def received(

@@ -11,7 +11,7 @@ import numpy as np
 
 from slimdc._array import HostArray, as_array, dtype_name, named_dtype, namespace, to_numpy
 from slimdc.errors import InvalidTypeError, InvalidValueError
-from slimdc.parameterization.layout import check_layout, sample_shape
+from slimdc.parameterization.layout import shape_of_samples
 from slimdc.typing import FloatDtype, Layout
 
 __all__ = ["FLOATS", "digest", "flat", "opened", "parts", "pixels", "widest"]
@@ -83,10 +83,7 @@ def opened(x: Any, layout: Layout | None) -> tuple[HostArray, tuple[int, ...], L
         raise InvalidTypeError("x", f"dtype {dtype_name(host)}", "real numbers")
     if host.ndim < 2 or host.shape[0] == 0:
         raise InvalidValueError("x", f"shape {host.shape}", "at least one sample, (n, ...)")
-    axes = host.shape[1:]
-    if layout is not None and check_layout(layout) == "flat":
-        axes = (math.prod(axes),)
-    shape, layout = sample_shape(axes, layout, "x")
+    shape, layout = shape_of_samples(host, layout)
     return host.reshape(-1, *shape), shape, layout
 
 
