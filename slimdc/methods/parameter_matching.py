@@ -82,10 +82,10 @@ def condensing_plan(start: SlimmableDataset, task: Task) -> Plan:
         compute,
         Units.of(start),
         ending=factored_anew,
-        u_s_rate=settings.u_s_rate_for(len(start.labels)),
+        u_s_rate=settings.u_s_rate_for(start.label_entries),
     )
     batches = RealBatches.of(task, start, factors.units, settings.batch)
-    objective = RealMatching(batches, factors, settings, settings.ortho_for(len(start.labels)))
+    objective = RealMatching(batches, factors, settings, settings.ortho_for(start.label_entries))
     return _plan(task, factors, objective, settings)
 
 

@@ -84,12 +84,12 @@ class CondenseSettings:
     rate_floor : float
         Fraction of the rate at which the cosine ends.
     u_s_rate : float, optional
-        Fraction of the rate at which U and s move. By default 1, and 10 / C for more than ten
-        classes C.
+        Fraction of the rate at which U and s move. By default 1, and 10 / c where label rows have
+        more than ten entries c.
     skew : float
         Weight of Eq. 11 beside Eq. 1, which is averaged over the batch.
     ortho : float, optional
-        Weight of Eq. 12. By default 1e-4, and (10 / C)² of that for more than ten classes C.
+        Weight of Eq. 12. By default 1e-4, and (10 / c)² of that for more than ten entries c.
     ridge : float
         λ of the pseudo-inverse, relative to the kernel's mean diagonal.
     centred : bool
@@ -135,8 +135,8 @@ class CondenseSettings:
         """Give the same settings with networks of another width."""
         return replace(self, pool=replace(self.pool, width=width))
 
-    def u_s_rate_for(self, classes: int) -> float:
-        """Tell at which fraction of the rate U and s move for so many classes.
+    def u_s_rate_for(self, entries: int) -> float:
+        """Tell at which fraction of the rate U and s move for label rows of so many entries.
 
         A batch holds few images of each of many classes. Fitted to that few, predictions are worse
         than zero at first, and the quickest way to smaller ones is to take labels out of the
@@ -148,21 +148,21 @@ class CondenseSettings:
         >>> CONDENSE["default"].u_s_rate_for(10), CONDENSE["default"].u_s_rate_for(100)
         (1.0, 0.1)
         """
-        return min(1.0, 10.0 / classes) if self.u_s_rate is None else self.u_s_rate
+        return min(1.0, 10.0 / entries) if self.u_s_rate is None else self.u_s_rate
 
-    def ortho_for(self, classes: int) -> float:
-        """Tell the weight of Eq. 12 for so many classes.
+    def ortho_for(self, entries: int) -> float:
+        """Tell the weight of Eq. 12 for label rows of so many entries.
 
         Eq. 12 adds up as many squares as there are pairs of components, and Eq. 1 is a mean over a
-        batch, whatever its classes: with one weight, orthogonality would outweigh what the set is
-        to teach.
+        batch, and of rows that are the shorter the more entries they have, also where few of the
+        classes are there: with one weight, orthogonality would outweigh what the set is to teach.
 
         Examples
         --------
         >>> CONDENSE["default"].ortho_for(10), CONDENSE["default"].ortho_for(100)
         (0.0001, 1e-06)
         """
-        return min(1e-4, 1e-2 / classes**2) if self.ortho is None else self.ortho
+        return min(1e-4, 1e-2 / entries**2) if self.ortho is None else self.ortho
 
 
 _PAPER_POOL = PoolSettings(width=128)
