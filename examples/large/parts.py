@@ -26,6 +26,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=50)
     parser.add_argument("--size", type=int, default=16)
     parser.add_argument("--k", type=int, default=10)
+    parser.add_argument("--bits", type=float, help="for each number (default: floats)")
     parser.add_argument("--workers", type=int, default=4)
     return parser.parse_args()
 
@@ -70,6 +71,7 @@ def timed(title: str, given: argparse.Namespace, executor: Any) -> str:
             Path(root) / "set",
             given.k,
             classes=given.classes,
+            bits=given.bits,
             executor=executor,
         )
         took = time.perf_counter() - begin
