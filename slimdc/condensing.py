@@ -11,7 +11,7 @@ import numpy as np
 from slimdc._array import as_array, like
 from slimdc._checks import truth, whole_number
 from slimdc._inputs import open_real
-from slimdc.backend import Backend, Compute
+from slimdc.backend import Backend, Compute, resolve
 from slimdc.methods.method import Material, Method, Task
 from slimdc.methods.registry import condensing
 from slimdc.networks import Network
@@ -151,6 +151,8 @@ def condense(
     task = Task(material, None, ipc, source, network, settings, rng, place)
     start = way.begun(task)
     if way.plan is None or settings.steps == 0:
+        if not isinstance(backend, str) or backend != "auto" or device is not None:
+            resolve(backend, like(real[:1], source), device)
         return start
     plan = way.plan(start, task)
 

@@ -12,7 +12,7 @@ from slimdc._array import as_array, to_numpy
 from slimdc._checks import truth, whole_number
 from slimdc._inputs import Openable, open_samples, open_set
 from slimdc.backend import Backend, Compute, Tensors
-from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
 from slimdc.networks import Network, fresh, network_for, predict
 from slimdc.parameterization import Description, Preprocessing, SlimmableDataset
 from slimdc.parameterization.factors import network_input, samples_on
@@ -165,7 +165,10 @@ class TrainedNetwork:
             part = network_input(part, self.description)
             features = self.network.embed(backend, self.tensors, part)
             found.append(backend.to_numpy(predict(self.tensors, features)))
-        return np.concatenate(found)
+        scores = np.concatenate(found)
+        if not np.isfinite(scores).all():
+            raise NumericalError("training", "outputs that are not finite", "finite outputs")
+        return scores
 
 
 def chosen_settings(

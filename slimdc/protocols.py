@@ -25,6 +25,8 @@ __all__ = ["PROTOCOLS", "label_rows", "protocol_named", "scale_of", "steps_for",
 _STEPS = ((10, 1_000), (100, 2_000), (500, 5_000), (1_000, 10_000), (2_000, 40_000))
 # How far rows of probabilities may be from a sum of 1: rows in float32, gone through an SVD.
 _TOLERANCE = 1e-3
+# Entries of a row that differ by no more of its largest are equal: factors are float32.
+_TIE = 1e-5
 
 _FREPO = EvaluationSettings(
     width=128,
@@ -211,7 +213,9 @@ def label_rows(settings: EvaluationSettings, data: SlimmableDataset) -> np.ndarr
         _require_probabilities(rows)
         return None
     own = rows[np.arange(len(rows)), data.members]
-    other = int((own < rows.max(axis=1)).sum())
+    # To rounding: the factors of a row that names two classes alike do not give both to the bit.
+    least = rows.max(axis=1) - _TIE * np.abs(rows).max(axis=1)
+    other = int((own < least).sum())
     if other:
         raise InvalidValueError(
             "protocol",

@@ -225,3 +225,57 @@ def test_the_page_of_results_is_made_of_them() -> None:
     script = root / "benchmarks" / "paper_page.py"
     done = subprocess.run([sys.executable, script, "--check"], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_how_data_are_read_concerns_methods_that_train_nothing_too(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((18, 8, 8, 1)).astype("f4"), 2 * (np.arange(18) % 3)
+    condense = {"preprocessing": "none", "classes": 5}
+    evaluate = {"steps": 2, "repeats": 1, "width": 2}
+    chain(
+        x,
+        y,
+        (3, 1),
+        x_test=x,
+        y_test=y,
+        method="random",
+        results=tmp_path,
+        condense=condense,
+        evaluate=evaluate,
+    )
+    made = slimdc.load(tmp_path / "sets" / "RT-3.safetensors")
+    assert made.label_entries == 5
+    assert made.preprocessing == slimdc.Preprocessing()
+
+
+def test_a_start_in_another_space_is_another_start(tmp_path: Path) -> None:
+    x, y = problem()
+    start = slimdc.condense(x, y, 2, seed=3, **CONDENSE)
+    other = start.with_preprocessing(slimdc.Preprocessing(0.0, 2.0))
+    told = {"x": None, "y": None, "sizes": (1,), "condense": None}
+    run(tmp_path, start=start, **told)
+    with pytest.raises(SlimdcError, match="another"):
+        run(tmp_path, start=other, **told)
+
+
+def test_a_folder_whose_first_line_was_cut_off_is_begun_anew(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole")
+    for length in (1, 15, 40):
+        folder = tmp_path / f"cut {length}"
+        folder.mkdir()
+        line = (tmp_path / "whole" / "cells.jsonl").read_bytes()[:length]
+        (folder / "cells.jsonl").write_bytes(line)
+        assert run(folder).cells == whole.cells
+        assert Chain.read(folder).cells == whole.cells
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "cells.jsonl").write_text("my notes")
+    with pytest.raises(FileError, match="none of results"):
+        run(other)
+    assert (other / "cells.jsonl").read_text() == "my notes"
+
+
+def test_an_unknown_protocol_binds_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(SlimdcError, match="protocol: found 'quik'"):
+        run(tmp_path, evaluate=EVALUATE | {"protocol": "quik"})
+    assert len(run(tmp_path).cells) == 7

@@ -379,3 +379,46 @@ def test_methods_are_listed_with_what_they_can(capsys: pytest.CaptureFixture[str
     assert "CVPR 2023" in lines["parameter-matching"]
     assert "condense" not in lines["truncate"]
     assert "condense, slim" in lines["dm"]
+
+
+def test_nothing_is_written_over_what_is_read(images: Path, tmp_path: Path, capsys) -> None:
+    library("matplotlib")
+    one, two = tmp_path / "one", tmp_path / "two"
+    for path in (one, two):
+        path.write_bytes(images.read_bytes())
+    held = one.read_bytes()
+    for arguments in (
+        ["convert", str(one), str(one), "--labels", "classes"],
+        ["convert", str(one), str(two), str(one)],
+        ["plot", "spectrum", str(one), "-o", str(one)],
+        ["evaluate", str(one), "--data", "sample", "-o", str(one)],
+        ["condense", str(two), "--data", "sample", "--ipc", "1", "--checkpoint", str(two)],
+    ):
+        assert cli.main(arguments) == 1
+        assert "a file of its own" in capsys.readouterr().err
+    assert one.read_bytes() == two.read_bytes() == held
+
+
+def test_sets_whose_files_are_called_alike_are_all_drawn(images: Path, tmp_path, capsys) -> None:
+    library("matplotlib")
+    heights = []
+    for count in (1, 2):
+        paths = [tmp_path / str(i) / "$_$.st" for i in range(count)]
+        for path in paths:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(images.read_bytes())
+        picture = tmp_path / f"{count}.png"
+        assert cli.main(["plot", "samples", *map(str, paths), "-o", str(picture)]) == 0
+        heights.append(int.from_bytes(picture.read_bytes()[20:24], "big"))
+    assert heights[1] > 1.3 * heights[0]
+    capsys.readouterr()
+    assert cli.main(["plot", "spectrum", *map(str, paths), "-o", str(tmp_path / "s.png")]) == 1
+    assert "PATH: found 2 sets, expected one for spectrum" in capsys.readouterr().err
+    assert cli.main(["plot", "samples", str(paths[0]), str(paths[0]), "-o", str(picture)]) == 1
+
+
+def test_a_chain_that_was_not_begun_cannot_be_drawn(tmp_path: Path, capsys) -> None:
+    library("matplotlib")
+    (tmp_path / "cells.jsonl").write_text('{"configuration": {"method": "frepo"}}\n')
+    assert cli.main(["plot", "accuracies", str(tmp_path), "-o", str(tmp_path / "a.png")]) == 1
+    assert "without a finished cell" in capsys.readouterr().err

@@ -60,7 +60,14 @@ def test_slim_does_not_write_over_what_it_reads(
         assert cli.main(["slim", str(vectors), str(out), "-k", *wanted, "--steps", steps]) == 1
         error = capsys.readouterr().err
         assert "OUT: found" in error
-        assert "the file that is read" in error
+        assert "a file of its own" in error
+    url = ["slim", vectors.absolute().as_uri(), str(vectors), "-k", "2", "--steps", steps]
+    assert cli.main(url) == 1
+    one = tmp_path / "one"
+    twice = ["slim", str(vectors), str(one), "-k", "2", "--steps", "1", "--checkpoint", str(one)]
+    assert cli.main(twice) == 1
+    assert "OUT: found" in capsys.readouterr().err
+    assert not one.exists()
     assert vectors.read_bytes() == held
     assert not link.with_name("link-3").exists()
 
@@ -145,3 +152,10 @@ class TestSeveral:
         assert cli.main(arguments) == 1
         assert "OUT: found" in capsys.readouterr().err
         assert not (tmp_path / "s2").exists()
+
+
+@pytest.mark.parametrize("out", [".", "/", ""])
+def test_a_name_without_a_name_for_several_is_refused(vectors: Path, out: str, capsys) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["slim", str(vectors), out, "-k", "1", "2", "--steps", "0"])
+    assert "expected a name with {k}" in capsys.readouterr().err

@@ -286,3 +286,10 @@ def test_classes_of_a_joint_space_may_be_missing(method):
     assert np.argmax(data.arrays()[1], axis=1).tolist() == [2, 2, 4, 4]
     with pytest.raises(InvalidValueError, match="label 4"):
         slimdc.condense(x, y, 2, classes=4, method=method, **few)
+
+
+@pytest.mark.parametrize("told", [{"steps": 0}, {"method": "random", "steps": None, "width": None}])
+def test_a_backend_is_looked_at_where_nothing_is_trained(told):
+    x, y = np.zeros((6, 4)) + np.arange(6)[:, None], np.arange(6) % 2
+    with pytest.raises(slimdc.errors.MissingBackendError):
+        condense(x, y, 2, backend="nonsense", **told)

@@ -148,3 +148,20 @@ def test_the_command_line_takes_folders(folder, tmp_path, capsys) -> None:
     assert "on 3 real test images" in capsys.readouterr().out
     assert cli.main(["evaluate", str(tmp_path / "set"), "--data", str(folder / "train")]) == 1
     assert "without test images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("mode", "ending"), [("I;16", "png"), ("F", "tif"), ("I", "tif")])
+def test_images_of_more_than_8_bits_are_refused_rather_than_cut_off(
+    tmp_path: Path, mode: str, ending: str
+) -> None:
+    (tmp_path / "a").mkdir()
+    Image.new(mode, (4, 6), 1).save(tmp_path / "a" / f"1.{ending}")
+    with pytest.raises(FileError, match="more than 8 bits"):
+        datasets.image_folder(tmp_path)
+
+
+def test_grey_images_with_alpha_have_no_channels(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    image(tmp_path / "a" / "1.png", (7, 255), mode="LA")
+    image(tmp_path / "a" / "2.png", 9, mode="L")
+    assert datasets.image_folder(tmp_path).x_train.shape == (2, 4, 6)

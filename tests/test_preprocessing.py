@@ -541,3 +541,32 @@ def test_stored_steps_that_are_none(then) -> None:
         Preprocessing.from_dict(
             {"mean": [0.0], "std": [1.0], "then": [{"kind": "image-norm", "more": 1}]}
         )
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 1 / 3, 100.1, 1e30, 1e-30, 0.0])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layout", ["flat", "channels_last", "channels_first"])
+def test_a_constant_channel_keeps_its_scale_to_rounding(
+    value: float, dtype: str, layout: Any
+) -> None:
+    shape = {"flat": (40, 3), "channels_last": (40, 8, 8, 3), "channels_first": (40, 3, 8, 8)}
+    x = np.random.default_rng(0).random(shape[layout]).astype(dtype)
+    index = (slice(None), 1) if layout != "channels_last" else (..., 1)
+    x[index] = value
+    std = np.asarray(Preprocessing.standardise(x, layout).std)
+    if layout == "flat":  # of all values together
+        assert std.size == 1
+    else:
+        assert std[1] == 1.0
+        assert std[0] == pytest.approx(np.sqrt(1 / 12), rel=0.05)
+
+
+def test_a_whitening_is_fitted_again_to_quotients_in_any_precision() -> None:
+    for seed in range(10):
+        x = np.random.default_rng(seed).integers(0, 256, (500, 4, 4, 3)).astype(np.uint8)
+        kept = Preprocessing.from_dict(Preprocessing.zca(x).to_dict())
+        for given in (x, x / np.float32(255), x / 255):
+            assert kept.fitted(given).is_complete
+        other = np.random.default_rng(seed + 100).integers(0, 256, x.shape).astype(np.uint8)
+        with pytest.raises(InvalidValueError):
+            kept.fitted(other)

@@ -17,6 +17,7 @@ from slimdc import protocols
 from slimdc.backend import Compute, get
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
 from slimdc.networks import ConvNet
+from slimdc.parameterization import SlimmableDataset
 from slimdc.protocols import PROTOCOLS
 from slimdc.settings import EvaluationSettings
 from slimdc.training.augmentation import Augmentation, augmented, mixed
@@ -468,3 +469,39 @@ def test_schedules_that_cannot_be_are_named(kind: Any, options: Any, message: st
 def test_names_of_optimisers() -> None:
     names = {"adam": Adam(), "sgd": Sgd(), "lamb": Lamb()}
     assert {name: EvaluationSettings(optimizer=name).optimizer for name in names} == names
+
+
+@pytest.mark.parametrize("epoch", [938, 1_000, 5_000])
+def test_no_rate_falls_before_its_place_however_long_epochs_are(epoch: int) -> None:
+    """Full data have epochs as long as the whole of a run of some hundred steps."""
+    drops = PROTOCOLS["idc"].schedule
+    found = [drops.fraction(i, 1_000, warm_up=0, epoch=epoch) for i in (1, 666, 667, 833, 834)]
+    assert found == pytest.approx([1.0, 1.0, 0.2, 0.2, 0.04])
+
+
+def test_networks_that_left_the_finite_numbers_in_their_last_step_are_no_judges() -> None:
+    x, y = np.random.default_rng(0).standard_normal((12, 8)), np.arange(12) % 3
+    settings = EvaluationSettings(width=4, repeats=1, rate=1e300, steps=1, warm_up=0)
+    with pytest.raises(NumericalError, match="training"):
+        slimdc.evaluate((x, y), x, y, protocol=settings, progress=False)
+    trained = slimdc.train_network((x, y), protocol=settings, progress=False)
+    with pytest.raises(NumericalError, match="outputs that are not finite"):
+        trained.predict(x)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_rows_that_name_two_classes_alike_are_hard_labels_of_their_own(
+    dtype: str, seed: int
+) -> None:
+    x = np.random.default_rng(seed).standard_normal((12, 8)).astype(dtype)
+    y = np.arange(12) % 3
+    rows = np.array([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5]] * 4, dtype)
+    data = SlimmableDataset.from_arrays(x, rows, members=y)
+    found = protocols.label_rows(PROTOCOLS["vico"], data)
+    np.testing.assert_array_equal(found, np.eye(3)[data.members])
+    worse = rows.copy()
+    worse[0] = 0.3, 0.4, 0.3
+    data = SlimmableDataset.from_arrays(x, worse, members=y)
+    with pytest.raises(InvalidValueError, match="1 of 12 label rows"):
+        protocols.label_rows(PROTOCOLS["vico"], data)

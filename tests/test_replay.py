@@ -403,6 +403,22 @@ def test_threads_lose_no_task() -> None:
     assert (buffer.added, buffer.labels) == (CLASSES, tuple(range(CLASSES)))
 
 
+def test_threads_leave_filters_of_warnings_alone() -> None:
+    before = list(warnings.filters)
+    start = threading.Barrier(3)
+
+    def fill(steps: int) -> None:
+        start.wait()
+        for _ in range(3):
+            buffer = ReplayBuffer(components=5, classes=CLASSES, slim={"steps": steps, "width": 2})
+            buffer.add(task([0, 1], 0))
+            buffer.add(task([2, 3], 0, each=1))
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(fill, (2, 3, 4)))
+    assert warnings.filters == before
+
+
 def test_copies_go_on_alone() -> None:
     buffer = ReplayBuffer(components=100, classes=CLASSES)
     buffer.add(task([0], 0))
@@ -508,6 +524,7 @@ def test_a_whitening_is_that_of_the_first_task() -> None:
     resumed.add(buffer.data.select([0]))  # sets need none
 
 
+@pytest.mark.filterwarnings("ignore:k is 2. classes of fewer samples")  # of all but truncation
 @pytest.mark.parametrize("method", ["parameter-matching", "random", "truncate", "frepo", "yoco"])
 def test_any_method_slims(method: str) -> None:
     options: dict[str, Any] = {"method": method}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +212,13 @@ def test_the_command_lists_every_method(capsys: pytest.CaptureFixture[str]) -> N
     for line, method in zip(lines, METHODS.values(), strict=True):
         assert method.paper in line
         assert ("condense" in line.removesuffix(method.paper)) == (method.condense is not None)
+
+
+def test_kmeans_gives_no_sample_twice_where_samples_are_equal_to_rounding() -> None:
+    library("sklearn")
+    base = np.random.default_rng(0).standard_normal((2, 16))
+    x = np.concatenate([np.repeat(base[:1], 5, 0), base[1:]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of scikit-learn: fewer clusters than were asked for
+        data = slimdc.slim((x, np.zeros(6, int)), 3, method="kmeans")
+    assert len(data) == 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -12,7 +11,7 @@ from slimdc._array import like
 from slimdc._checks import shown
 from slimdc.budgets.criterion import Criterion
 from slimdc.budgets.rows import chosen_rows
-from slimdc.errors import InvalidValueError, SlimdcWarning
+from slimdc.errors import InvalidValueError
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.quantization import Codes, Rounder
 from slimdc.storage.content import header_bytes
@@ -135,9 +134,9 @@ def candidates(before: SlimmableDataset, start: Start, k: int | None = None) -> 
 
 
 def _directions(before: SlimmableDataset, k: int) -> SlimmableDataset:
-    with warnings.catch_warnings():  # that a class holds fewer is said once, by the caller
-        warnings.simplefilter("ignore", SlimdcWarning)
-        return before.truncate(k)
+    # Class by class: that one holds fewer is said once, by the caller.
+    held = zip(before.labels, before.components, strict=True)
+    return before.truncate({label: min(k, most) for label, most in held})
 
 
 def choose_within(nbytes: int, tried: Iterable[Candidate], criterion: Criterion | None) -> Choice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,12 +26,16 @@ from slimdc.errors import InvalidValueError
 from slimdc.evaluation import evaluate as evaluated
 from slimdc.methods.registry import condensing, slimming
 from slimdc.parameterization import SlimmableDataset
+from slimdc.protocols import protocol_named
 from slimdc.slimming import slim as slimmed
-from slimdc.storage import load, save
+from slimdc.storage import dumps, load, save
 from slimdc.training.progress import Progress
 from slimdc.typing import CondenseMethod
 
 __all__ = ["chain"]
+
+# Options of `condense` that say how data are read, and not how a set is made of them.
+_OF_DATA = ("classes", "layout", "preprocessed", "preprocessing")
 
 
 def chain(
@@ -128,9 +133,10 @@ def chain(
         "method": method,
         "sizes": sizes,
         "seed": seed,
-        "data": digest_of(x, y) if begin is None else digest_of(*begin.host_factors()),
+        "data": digest_of(x, y) if begin is None else hashlib.sha256(dumps(begin)).hexdigest(),
         "test": digest_of(x_test, y_test),
     } | {name: plain(given) for name, given in options.items()}
+    protocol_named(options["evaluate"].get("protocol", "quick"))  # before the folder is bound to it
     journal = Journal(results, configuration)
     work = _Work(journal, begin, (x, y), (x_test, y_test), options, seed, progress)
     jobs = list(_jobs(method, ways, sizes, begin))
@@ -226,8 +232,11 @@ class _Work:
         options["progress"] = self.progress
         verb = "condense" if job.before is None else "slim"
         way = condensing(job.method) if job.before is None else slimming(job.method)
+        known = self.options[verb]
         if way.plan is not None:
-            options |= {"checkpoint": saved} | dict(self.options[verb])
+            options |= {"checkpoint": saved} | dict(known)
+        else:  # it takes no settings, but reads the same data
+            options |= {name: known[name] for name in _OF_DATA if name in known}
         if job.before is None:
             return condensed(*self.real, job.k, **options)
         return slimmed(self._set_of(job.before), job.k, **options)

@@ -14,6 +14,7 @@ from slimdc.errors import FileError, InvalidValueError
 __all__ = ["Journal", "read"]
 
 _LINES = "cells.jsonl"
+_BEGIN = b'{"configuration": '  # of the first line
 
 
 class Journal:
@@ -117,7 +118,13 @@ def read(folder: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]
 def _whole_lines(lines: Path) -> list[bytes]:
     if not lines.exists():
         return []
-    return [line for line in lines.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    held = lines.read_bytes()
+    whole = [line for line in held.splitlines(keepends=True) if line.endswith(b"\n")]
+    if held and not whole:  # the first line was cut off, or it is something else
+        if held[: len(_BEGIN)] != _BEGIN[: len(held)]:
+            raise FileError(str(lines), "a line that is none of results", "JSON lines of a chain")
+        os.truncate(lines, 0)
+    return whole
 
 
 def _parsed(lines: Path, whole: list[bytes]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:

@@ -85,7 +85,7 @@ def budgets(options: argparse.Namespace) -> list[Budget]:
     varied = several[0] if several else next(iter(given))
     values = given[varied]
     if len(set(values)) < len(values):
-        found = " ".join(f"{value:g}" for value in values)
+        found = " ".join(map(str, values))
         options.refuse(f"{_FLAGS[varied]}: found {found}, expected each value once")
     sizes = [
         {name: value if name == varied else held[0] for name, held in given.items()}
@@ -93,7 +93,7 @@ def budgets(options: argparse.Namespace) -> list[Budget]:
     ]
     for argument, path in (("OUT", options.out), ("--checkpoint", options.checkpoint)):
         if several and path is not None and f"{{{varied}}}" not in str(path):
-            example = path.with_name(f"{path.stem}-{{{varied}}}{path.suffix}")
+            example = path.parent / f"{path.stem or 'set'}-{{{varied}}}{path.suffix}"
             options.refuse(
                 f"{argument}: found {path} for {len(values)} values of {_FLAGS[varied]}, "
                 f"expected a name with {{{varied}}}, such as {example}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slimdc.commands.answers import answer, followed
 from slimdc.commands.data import train_images
-from slimdc.commands.messages import check_target
+from slimdc.commands.messages import check_apart, check_target
 from slimdc.commands.options import add_answer, add_data, add_method, add_run, whole
 from slimdc.parameterization.description import class_names
 
@@ -42,6 +42,7 @@ def _run(options: argparse.Namespace) -> None:
     import slimdc
 
     check_target(options.out, "OUT")
+    check_apart(options.out, (options.checkpoint,), "OUT")
     x, y, names = train_images(options.data, options.root, options.size)
     if names:  # folders may be called what classes may not
         class_names(names, len(names))

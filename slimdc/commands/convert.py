@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from slimdc import datasets
 from slimdc.commands.answers import answer
 from slimdc.commands.data import with_matrix
+from slimdc.commands.messages import check_apart
 from slimdc.commands.options import add_answer, add_foreign, completed, set_file
 from slimdc.errors import InvalidValueError
 from slimdc.parameterization.preprocessing.standardisation import STATISTICS
@@ -95,6 +96,7 @@ def add(command: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     import slimdc
 
+    check_apart(options.out, options.sets, "OUT")
     data = slimdc.read(
         options.sets,
         format=options.source,

@@ -9,7 +9,7 @@ from warnings import warn
 
 from slimdc._checks import shown
 from slimdc.commands.answers import answer, followed, told
-from slimdc.commands.messages import check_target
+from slimdc.commands.messages import check_apart, check_target
 from slimdc.commands.options import (
     add_answer,
     add_data,
@@ -75,6 +75,7 @@ def _run(options: argparse.Namespace) -> None:
 
         picture_format(options.out, "--out")
         check_target(options.out, "--out")
+        check_apart(options.out, options.sets, "--out")
         new_figure(1.0, 1.0)
     # Whatever is missing, matplotlib too, is said before an hour of work.
     sets = [slimdc.load(place) for place in options.sets]
@@ -104,8 +105,6 @@ def _run(options: argparse.Namespace) -> None:
         if len(options.sets) > 1 and (say := told(options)):
             say(f"{place}: {result}")
     found = list(map(_cell, options.sets, sets, results))
-    if options.out is not None:
-        _draw(options.out, options.data, found)
     document = {
         "data": options.data,
         "test_images": len(y_test),
@@ -115,6 +114,8 @@ def _run(options: argparse.Namespace) -> None:
     }
     text = f"{results[0]} " if len(results) == 1 else f"{_table(found, results)}\n"
     answer(options, f"{text}on {len(y_test):,} real test images", document)
+    if options.out is not None:  # last, so that no picture that fails takes the figures along
+        _draw(options.out, options.data, found)
 
 
 def _compare(place: Path | str, data: SlimmableDataset, real: dict[int, str]) -> None:

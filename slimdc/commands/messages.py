@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slimdc.errors import FileError, InvalidValueError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from slimdc.training.progress import Progress
 
@@ -43,23 +44,24 @@ def check_target(path: Path, argument: str) -> None:
         raise FileError(argument, f"{path} ({error})", "the name of a file to write") from error
 
 
-def check_apart(path: Path, source: Path | str, argument: str) -> None:
-    """Refuse to write over what is read, where that cannot be made again from what is written.
+def check_apart(path: Path, sources: Iterable[Path | str | None], argument: str) -> None:
+    """Refuse to write over what is read, or to write two things into one file.
 
     Raises
     ------
     InvalidValueError
-        If both are the same file, by whatever names.
+        If one of the others is the same file, by whatever name.
     """
-    same = False
+    for source in sources:
+        if source is not None and _same(path, Path(str(source).removeprefix("file://"))):
+            found = f"{path}, which is read or written as {source}"
+            raise InvalidValueError(argument, found, "a file of its own")
+
+
+def _same(one: Path, other: Path) -> bool:
     with suppress(OSError):  # one of them is not there
-        same = path.samefile(source)
-    if same:
-        raise InvalidValueError(
-            argument,
-            f"{path}, the file that is read",
-            "another file, since what is slimmed away cannot come back",
-        )
+        return one.samefile(other)
+    return one.absolute() == other.absolute()
 
 
 def progress() -> Progress:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slimdc.commands.answers import answer
-from slimdc.commands.messages import check_target
+from slimdc.commands.messages import check_apart, check_target
 from slimdc.commands.options import add_answer, set_file, whole
+from slimdc.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,6 +60,7 @@ def _run(options: argparse.Namespace) -> None:
 
     picture_format(options.out, "--out")
     check_target(options.out, "--out")
+    check_apart(options.out, options.paths, "--out")
     save_picture(_drawn(options), options.out)
     document = {"file": str(options.out), "what": options.what}
     answer(options, f"Picture: {options.out}", document)
@@ -68,7 +71,9 @@ def _drawn(options: argparse.Namespace) -> Figure:
     from slimdc import pictures
     from slimdc.chains import Chain
 
-    names = [path.stem or str(path) for path in options.paths]
+    if options.what in ("spectrum", "components") and len(options.paths) > 1:
+        raise InvalidValueError("PATH", f"{len(options.paths)} sets", f"one for {options.what}")
+    names = _names(options.paths)
     if options.what == "accuracies":
         chains = dict(zip(names, map(Chain.read, options.paths), strict=True))
         return pictures.accuracies(chains, against=options.against)
@@ -81,6 +86,15 @@ def _drawn(options: argparse.Namespace) -> Figure:
     return pictures.components(
         first, options.label, options.k or _halves(first.components_per_class)
     )
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Name sets and chains by their files, or by their paths where files are called alike."""
+    stems = [path.stem or str(path) for path in paths]
+    names = stems if len(set(stems)) == len(stems) else [str(path) for path in paths]
+    if len(set(names)) < len(names):
+        raise InvalidValueError("PATH", " ".join(names), "each once")
+    return names
 
 
 def _halves(count: int) -> list[int]:

@@ -50,7 +50,7 @@ def _run(options: argparse.Namespace) -> None:
     wanted = budgets(options)
     for budget in wanted:
         check_target(budget.out, "OUT")
-        check_apart(budget.out, options.set, "OUT")
+        check_apart(budget.out, (options.set, budget.checkpoint), "OUT")
     if all(_only_truncates(options, budget) for budget in wanted):
         made = [_truncated(options, budget) for budget in wanted]
     else:

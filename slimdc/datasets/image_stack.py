@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoded", "encoded", "stacked"]
 
-_GREY = ("1", "L")
+_GREY = ("1", "L", "LA")
+# Pillow cuts their values off at 255, and floats at 0 and 1.
+_DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
 class Encoded(NamedTuple):
@@ -125,11 +127,15 @@ def _opened(source: _Source, size: tuple[int, int] | None, mode: str) -> Any:
     """Read an image, or its mode and its size only."""
     pillow = _pillow()
     name = _name(source)
+    if isinstance(source, Path) and not source.is_file():  # a pipe would be waited for
+        raise FileError(name, "no regular file", "an image", see="docs/install.md#data")
     file = source if isinstance(source, Path) else io.BytesIO(source.payload)
     try:
         with pillow.Image.open(file) as image:
             if size is None:
                 return image.mode, (image.height, image.width)
+            if image.mode in _DEEP:
+                raise ValueError(f"mode {image.mode}, of more than 8 bits; save it in 8 bits")
             pixels = image.convert(mode)
             if (image.height, image.width) != size:
                 bicubic = pillow.Image.Resampling.BICUBIC

@@ -19,6 +19,8 @@ from slimdc.settings import FREE
 
 __all__ = ["METHODS", "central_rows"]
 
+_DIGITS = 5
+
 
 def central_rows(task: Task) -> SlimmableDataset:
     """Take the sample nearest to each centre of k clusters of each class (k-means, scikit-learn).
@@ -49,12 +51,16 @@ def central_rows(task: Task) -> SlimmableDataset:
     chosen = []
     for numbers in members_to_choose(task):
         own = x[numbers]
-        count = min(task.count, np.unique(own, axis=0).shape[0])
+        # Samples of a set are equal to rounding where those that it was made of are.
+        distinct = np.round(own / (np.abs(own).max() or 1.0), _DIGITS)
+        count = min(task.count, np.unique(distinct, axis=0).shape[0])
         seed = int(task.rng.integers(2**31))
         found = cluster(count, n_init=1, random_state=seed).fit(own)
-        # A cluster's own samples: two centres never share one.
+        # A cluster's own samples: two centres never share one. Where samples are equal to rounding,
+        # clusters may stay empty.
         away = np.sum((own - found.cluster_centers_[found.labels_]) ** 2, axis=1)
-        near = [np.where(found.labels_ == i, away, np.inf).argmin() for i in range(count)]
+        clusters = [i for i in range(count) if np.any(found.labels_ == i)]
+        near = [np.where(found.labels_ == i, away, np.inf).argmin() for i in clusters]
         chosen.append(numbers[near])
     return task.dataset(np.concatenate(chosen))
 

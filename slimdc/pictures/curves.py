@@ -11,7 +11,7 @@ import numpy as np
 from slimdc._array import to_numpy
 from slimdc._checks import one_of, shown
 from slimdc.chains import Chain
-from slimdc.errors import InvalidTypeError
+from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization import SlimmableDataset
 from slimdc.pictures.canvas import new_figure
 
@@ -63,8 +63,7 @@ def draw_spectrum(axis: Any, data: SlimmableDataset) -> None:
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set_ylabel("significance s")
     if 1 < s.shape[0] <= 10:
-        for text in axis.legend(title="class", fontsize="small", ncols=2).get_texts():
-            text.set_parse_math(False)  # a name is no formula, whatever it holds
+        _as_they_are(axis.legend(title="class", fontsize="small", ncols=2))
 
 
 def accuracies(
@@ -96,6 +95,10 @@ def accuracies(
     one_of("against", against, ("components", "bytes"))
     if not isinstance(chains, Mapping) or not chains:
         raise InvalidTypeError("chains", shown(chains), "a mapping of names to chains")
+    for name, chain in chains.items():
+        if not chain.cells:
+            found = f"{shown(name)} without a finished cell"
+            raise InvalidValueError("chains", found, "chains that have been begun")
     figure = new_figure(6.5, 5.0)
     axis = figure.subplots()
     for i, (name, chain) in enumerate(chains.items()):
@@ -120,8 +123,15 @@ def accuracies(
     axis.set_xlabel("components per class" if against == "components" else "bytes")
     axis.set_ylabel("accuracy, %")
     axis.grid(alpha=0.3)
-    figure.legend(fontsize="small", ncols=2, loc="outside lower center", handlelength=3.5)
+    legend = figure.legend(fontsize="small", ncols=2, loc="outside lower center", handlelength=3.5)
+    _as_they_are(legend)
     return figure
+
+
+def _as_they_are(legend: Any) -> None:
+    """Take names as they are: they are no formulas, whatever they hold."""
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def _apart(budgets: Iterable[int]) -> list[int]:
@@ -204,5 +214,5 @@ def _lines(
     axis.set_xscale(scale)
     axis.set_xlabel(across)
     axis.set_ylabel(up)
-    axis.legend(fontsize="small")
+    _as_they_are(axis.legend(fontsize="small"))
     return figure

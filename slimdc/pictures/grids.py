@@ -100,7 +100,10 @@ def _grid(lines: Mapping[str, np.ndarray]) -> Figure:
             axis.set_axis_off()
         for axis, image in zip(line, images, strict=False):
             _draw(axis, image)
-        line[0].text(-0.15, 0.5, title, ha="right", va="center", transform=line[0].transAxes)
+        line[0].text(
+                -0.15, 0.5, title, ha="right", va="center", transform=line[0].transAxes,
+                parse_math=False,
+            )  # fmt: skip
     return figure
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from slimdc._array import as_array
 from slimdc._inputs import open_set
 from slimdc.condensing import condense
-from slimdc.errors import InvalidTypeError, InvalidValueError, SlimdcWarning
+from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.labels import class_indices
 from slimdc.parameterization.layout import shape_of_samples
@@ -89,9 +88,7 @@ class Arrivals:
         if held is not None:
             options["preprocessing"] = held.preprocessing
         if options.get("steps") != 0:
-            with warnings.catch_warnings():  # they come again
-                warnings.simplefilter("ignore", SlimdcWarning)
-                start = condense(x, y, **options | {"steps": 0})
+            start = condense(x, y, **options | {"steps": 0})
             check(joined(held, _in_numpy(start)))
         return _in_numpy(condense(x, y, **options))
 

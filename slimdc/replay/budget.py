@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from slimdc._checks import one_of, whole_number
-from slimdc.errors import InvalidTypeError, InvalidValueError, SlimdcWarning
+from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.methods.parameter_matching import truncated
+from slimdc.methods.registry import slimming
 from slimdc.parameterization import SlimmableDataset
 from slimdc.slimming import slim
 from slimdc.storage import dumps
@@ -16,6 +17,8 @@ from slimdc.storage import dumps
 __all__ = ["BufferBudget", "Rounding"]
 
 Rounding: TypeAlias = Literal["down", "up"]
+
+_DEFAULT = "parameter-matching"
 
 
 @dataclass(frozen=True)
@@ -134,8 +137,8 @@ class BufferBudget:
         share = self.share(len(data.labels))
         if share >= data.components_per_class:
             return dumps(data)
-        with (
-            warnings.catch_warnings()
-        ):  # classes that hold less than their share keep what they hold
-            warnings.simplefilter("ignore", SlimdcWarning)
+        if slimming(options.get("method", _DEFAULT)).start is not truncated:
             return dumps(slim(data, share, **options))
+        # Class by class: those that hold less than their share keep what they hold.
+        held = zip(data.labels, data.components, strict=True)
+        return dumps(slim(data, {label: min(share, most) for label, most in held}, **options))

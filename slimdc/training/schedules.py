@@ -69,7 +69,7 @@ class Drops:
     ----------
     at : sequence of float
         The places, as fractions of all steps; where there are epochs, each is the beginning of the
-        epoch that it lies in.
+        epoch that it lies in, but for the first, within which a place is where it is.
     factor : float
         What the rate is multiplied with.
 
@@ -99,6 +99,8 @@ class Drops:
     def fraction(self, count: int, steps: int, *, warm_up: int, epoch: int) -> float:
         """Give the fraction at a step; see `RateSchedule`."""
         # 0.29 of 100 epochs is 28.999999999999996 of them.
-        begun = [int(place * steps / epoch + 1e-9) * epoch < count for place in self.at]
+        epochs = [int(place * steps / epoch + 1e-9) for place in self.at]
+        places = zip(self.at, epochs, strict=True)
+        begun = [(whole * epoch or int(place * steps)) < count for place, whole in places]
         fraction = self.factor ** sum(begun)
         return fraction * count / warm_up if count < warm_up else fraction

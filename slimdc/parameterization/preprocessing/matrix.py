@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -68,12 +68,16 @@ class Matrix:
 
     def is_like(self, expected: Fingerprint) -> bool:
         """Tell whether this has a fingerprint, to rounding."""
-        for found, wanted in zip(self.fingerprint(), expected, strict=True):
-            largest = max(map(abs, wanted))
-            close = np.abs(np.subtract(found, wanted)) <= _TOLERANCE * largest
-            if not np.all(close):
-                return False
-        return True
+        (w, mean), (wanted_w, wanted_mean) = self.fingerprint(), expected
+        largest = max(map(abs, wanted_w))
+        # A mean near zero is what rounding leaves of samples, whose size is the inverse of W's.
+        of_samples = self.mean.size / largest if largest > 0 else 0.0
+        size = max(of_samples, *map(abs, wanted_mean))
+        return _near(w, wanted_w, largest) and _near(mean, wanted_mean, size)
+
+
+def _near(found: Sequence[float], wanted: Sequence[float], size: float) -> bool:
+    return bool(np.all(np.abs(np.subtract(found, wanted)) <= _TOLERANCE * size))
 
 
 def fitted_matrix(

@@ -88,7 +88,9 @@ class Standardisation:
         axes = {"channels_last": (0, 1, 2), "channels_first": (0, 2, 3)}.get(layout)
         # float64 sums: float32 ones of 47 million pixels lose digits.
         mean, std = (f(x, axis=axes, dtype=np.float64) for f in (np.mean, np.std))
-        spread = np.where(std > 0, std, 1.0)
+        # Of a constant channel the mean's rounding leaves a deviation.
+        varies = (np.max(x, axis=axes) > np.min(x, axis=axes)) & (std > 0)
+        spread = np.where(varies, std, 1.0)
         return cls(np.atleast_1d(mean).tolist(), np.atleast_1d(spread).tolist())
 
     @classmethod

@@ -27,6 +27,7 @@ __all__ = [
 
 _NEW = re.compile(r"new(\d+)")
 _NUMBER = re.compile(r"(?:new)?(\d+)")
+_LONGEST = 18  # digits of a class that int64 holds
 
 
 class Folder(NamedTuple):
@@ -77,7 +78,7 @@ def take_pictures(content: Folder, _asked: Asked) -> Published:
     real = image_folder(content.path)
     x, layout = real.x_train, "channels_last"
     numbers = [_NUMBER.fullmatch(name) for name in real.names]
-    if not all(numbers):
+    if not all(numbers) or max(len(found[1]) for found in numbers if found) > _LONGEST:
         return Published(x, real.y_train, layout, len(numbers), real.names)
     classes = np.asarray([int(found[1]) for found in numbers if found], np.int64)
     return Published(x, classes[real.y_train], layout)
