@@ -505,3 +505,22 @@ def test_rows_that_name_two_classes_alike_are_hard_labels_of_their_own(
     data = SlimmableDataset.from_arrays(x, worse, members=y)
     with pytest.raises(InvalidValueError, match="1 of 12 label rows"):
         protocols.label_rows(PROTOCOLS["vico"], data)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: Adam(beta1=1.0), "beta1"),
+        (lambda: Adam(beta2="a"), "beta2"),  # type: ignore[arg-type]
+        (lambda: Adam(epsilon=0.0), "epsilon"),
+        (lambda: Adam(weight_decay=-3.0), "weight_decay"),
+        (lambda: Sgd(momentum="x"), "momentum"),  # type: ignore[arg-type]
+        (lambda: Sgd(weight_decay=math.nan), "weight_decay"),
+        (lambda: Lamb(adam=None), "adam"),  # type: ignore[arg-type]
+        (lambda: EvaluationSettings(optimizer=Sgd), "optimizer"),  # type: ignore[arg-type]
+        (lambda: EvaluationSettings(schedule=Cosine), "schedule"),  # type: ignore[arg-type]
+    ],
+)
+def test_odd_optimisers_and_schedules_are_named_when_they_are_made(make: Any, name: str) -> None:
+    with pytest.raises((InvalidTypeError, InvalidValueError), match=f"^{name}: found"):
+        make()

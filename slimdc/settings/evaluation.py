@@ -105,7 +105,7 @@ class EvaluationSettings:
         one_of("loss", self.loss, get_args(Loss))
         one_of("labels", self.labels, get_args(Labels))
         put(self, "optimizer", _optimizer(self.optimizer))
-        if not hasattr(self.schedule, "fraction"):
+        if isinstance(self.schedule, type) or not hasattr(self.schedule, "fraction"):
             raise InvalidTypeError("schedule", shown(self.schedule), "Cosine or Drops")
         if not isinstance(self.augmentation, Augmentation | None):
             raise InvalidTypeError(
@@ -117,7 +117,8 @@ def _optimizer(given: object) -> object:
     if isinstance(given, str):
         one_of("optimizer", given, tuple(_OPTIMIZERS))
         return _OPTIMIZERS[given]()
-    if not all(hasattr(given, name) for name in ("start", "step_size", "step")):
+    whole = all(hasattr(given, name) for name in ("start", "step_size", "step"))
+    if isinstance(given, type) or not whole:
         raise InvalidTypeError(
             "optimizer", shown(given), f"an Optimizer or one of {', '.join(map(repr, _OPTIMIZERS))}"
         )

@@ -13,6 +13,9 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from array_api_compat import array_namespace
 
+from slimdc._checks import non_negative, positive, shown
+from slimdc.errors import InvalidTypeError
+
 __all__ = ["Adam", "Array", "Lamb", "Optimizer", "Sgd", "StepSize", "Tensors", "cosine", "moved"]
 
 Array: TypeAlias = Any
@@ -84,6 +87,11 @@ class Adam:
         Fraction of the parameters, times the rate, that each step takes from them, beside the
         gradient.
 
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        A moment's decay is no number in [0, 1), or another is none of 0 or more.
+
     Examples
     --------
     >>> import numpy as np
@@ -98,6 +106,13 @@ class Adam:
     beta2: float = 0.999
     epsilon: float = 1e-8
     weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("beta1", "beta2"):
+            object.__setattr__(self, name, non_negative(name, getattr(self, name), below=1.0))
+        object.__setattr__(self, "epsilon", positive("epsilon", self.epsilon))
+        decay = non_negative("weight_decay", self.weight_decay)
+        object.__setattr__(self, "weight_decay", decay)
 
     def start(self, parameters: Tensors) -> Tensors:
         """Make zero moments."""
@@ -132,6 +147,11 @@ class Sgd:
     weight_decay : float
         Fraction of the parameters that is added to their gradient.
 
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        One is no number of 0 or more.
+
     Examples
     --------
     >>> import numpy as np
@@ -145,6 +165,10 @@ class Sgd:
 
     momentum: float = 0.0
     weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("momentum", "weight_decay"):
+            object.__setattr__(self, name, non_negative(name, getattr(self, name)))
 
     def start(self, parameters: Tensors) -> Tensors:
         """Make zero moments."""
@@ -176,6 +200,11 @@ class Lamb:
     adam : Adam
         Gives the direction; LAMB's usual epsilon is 1e-6.
 
+    Raises
+    ------
+    InvalidTypeError
+        `adam` is none.
+
     Examples
     --------
     >>> import numpy as np
@@ -187,6 +216,10 @@ class Lamb:
     """
 
     adam: Adam = Adam(epsilon=1e-6)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.adam, Adam):
+            raise InvalidTypeError("adam", shown(self.adam), "an Adam")
 
     def start(self, parameters: Tensors) -> Tensors:
         """Make zero moments."""
