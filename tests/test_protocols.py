@@ -512,7 +512,7 @@ def test_rows_that_name_two_classes_alike_are_hard_labels_of_their_own(
     [
         (lambda: Adam(beta1=1.0), "beta1"),
         (lambda: Adam(beta2="a"), "beta2"),  # type: ignore[arg-type]
-        (lambda: Adam(epsilon=0.0), "epsilon"),
+        (lambda: Adam(epsilon=-1e-8), "epsilon"),
         (lambda: Adam(weight_decay=-3.0), "weight_decay"),
         (lambda: Sgd(momentum="x"), "momentum"),  # type: ignore[arg-type]
         (lambda: Sgd(weight_decay=math.nan), "weight_decay"),

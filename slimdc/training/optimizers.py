@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from array_api_compat import array_namespace
 
-from slimdc._checks import non_negative, positive, shown
+from slimdc._checks import non_negative, shown
 from slimdc.errors import InvalidTypeError
 
 __all__ = ["Adam", "Array", "Lamb", "Optimizer", "Sgd", "StepSize", "Tensors", "cosine", "moved"]
@@ -110,7 +110,7 @@ class Adam:
     def __post_init__(self) -> None:
         for name in ("beta1", "beta2"):
             object.__setattr__(self, name, non_negative(name, getattr(self, name), below=1.0))
-        object.__setattr__(self, "epsilon", positive("epsilon", self.epsilon))
+        object.__setattr__(self, "epsilon", non_negative("epsilon", self.epsilon))
         decay = non_negative("weight_decay", self.weight_decay)
         object.__setattr__(self, "weight_decay", decay)
 
