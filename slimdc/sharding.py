@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from slimdc._checks import path, positive, shown, whole_number
 from slimdc._inputs import Openable, open_set
+from slimdc.backend import one_blas_thread
 from slimdc.errors import FileError, InvalidTypeError, InvalidValueError, SlimdcWarning
 from slimdc.parameterization import SlimmableDataset
 from slimdc.storage import dumps
@@ -183,6 +184,11 @@ class Here:
 
 def _slimmed(source: Source, wanted: Wanted) -> Made:
     """Slim one part: what a job does."""
+    with one_blas_thread():  # jobs on one machine share its cores among themselves
+        return _slimmed_alone(source, wanted)
+
+
+def _slimmed_alone(source: Source, wanted: Wanted) -> Made:
     given = source() if callable(source) else source
     if isinstance(given, tuple | list) and len(given) == 2:
         data = SlimmableDataset.from_arrays(*given, classes=wanted.classes)
