@@ -265,6 +265,9 @@ def test_a_folder_whose_first_line_was_cut_off_is_begun_anew(tmp_path: Path) -> 
         folder.mkdir()
         line = (tmp_path / "whole" / "cells.jsonl").read_bytes()[:length]
         (folder / "cells.jsonl").write_bytes(line)
+        with pytest.raises(FileError, match="no results"):
+            Chain.read(folder)
+        assert (folder / "cells.jsonl").read_bytes() == line
         assert run(folder).cells == whole.cells
         assert Chain.read(folder).cells == whole.cells
     other = tmp_path / "other"

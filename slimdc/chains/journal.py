@@ -56,11 +56,13 @@ class Journal:
             (self.folder / "sets").mkdir(parents=True, exist_ok=True)
             whole = _whole_lines(self._lines)
             if not whole:
-                self._append({"configuration": wanted})
+                self._begin(wanted)
                 return
             known, self.cells = _parsed(self._lines, whole)
             if len(b"".join(whole)) < self._lines.stat().st_size:
                 os.truncate(self._lines, len(b"".join(whole)))
+        except FileError:
+            raise
         except OSError as error:
             raise FileError(
                 str(folder), f"{error}", "a folder of results", see="docs/chains.md#the-folder"
@@ -71,6 +73,17 @@ class Journal:
                 f"{self.folder}, whose results were made with {_difference(known, wanted)}",
                 f"a folder of this configuration, with {_difference(wanted, known)}, or a new one",
             )
+
+    def _begin(self, configuration: Mapping[str, Any]) -> None:
+        """Write the first line, also where it was cut off, but to no file of something else."""
+        held = self._lines.read_bytes() if self._lines.exists() else b""
+        if held[: len(_BEGIN)] != _BEGIN[: len(held)]:
+            raise FileError(
+                str(self._lines), "a line that is none of results", "JSON lines of a chain"
+            )
+        if held:
+            os.truncate(self._lines, 0)
+        self._append({"configuration": configuration})
 
     def note(self, name: str, cell: Mapping[str, Any]) -> None:
         """Keep a finished cell, at once.
@@ -118,13 +131,7 @@ def read(folder: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]
 def _whole_lines(lines: Path) -> list[bytes]:
     if not lines.exists():
         return []
-    held = lines.read_bytes()
-    whole = [line for line in held.splitlines(keepends=True) if line.endswith(b"\n")]
-    if held and not whole:  # the first line was cut off, or it is something else
-        if held[: len(_BEGIN)] != _BEGIN[: len(held)]:
-            raise FileError(str(lines), "a line that is none of results", "JSON lines of a chain")
-        os.truncate(lines, 0)
-    return whole
+    return [line for line in lines.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
 
 
 def _parsed(lines: Path, whole: list[bytes]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:

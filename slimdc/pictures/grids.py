@@ -100,10 +100,9 @@ def _grid(lines: Mapping[str, np.ndarray]) -> Figure:
             axis.set_axis_off()
         for axis, image in zip(line, images, strict=False):
             _draw(axis, image)
-        line[0].text(
-                -0.15, 0.5, title, ha="right", va="center", transform=line[0].transAxes,
-                parse_math=False,
-            )  # fmt: skip
+        place = line[0].transAxes
+        name = line[0].text(-0.15, 0.5, title, ha="right", va="center", transform=place)
+        name.set_parse_math(False)
     return figure
 
 
