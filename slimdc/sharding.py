@@ -185,21 +185,17 @@ class Here:
 def _slimmed(source: Source, wanted: Wanted) -> Made:
     """Slim one part: what a job does."""
     with one_blas_thread():  # jobs on one machine share its cores among themselves
-        return _slimmed_alone(source, wanted)
-
-
-def _slimmed_alone(source: Source, wanted: Wanted) -> Made:
-    given = source() if callable(source) else source
-    if isinstance(given, tuple | list) and len(given) == 2:
-        data = SlimmableDataset.from_arrays(*given, classes=wanted.classes)
-    else:
-        data = open_set(given, "shards")
-    most = data.components_per_class
-    if wanted.k <= most:
-        data = data.truncate(wanted.k)
-    if wanted.bits is not None:
-        data = data.quantize(wanted.bits)
-    return Made(dumps(data), wanted.k > most)
+        given = source() if callable(source) else source
+        if isinstance(given, tuple | list) and len(given) == 2:
+            data = SlimmableDataset.from_arrays(*given, classes=wanted.classes)
+        else:
+            data = open_set(given, "shards")
+        most = data.components_per_class
+        if wanted.k <= most:
+            data = data.truncate(wanted.k)
+        if wanted.bits is not None:
+            data = data.quantize(wanted.bits)
+        return Made(dumps(data), wanted.k > most)
 
 
 def _finish(waiting: deque[tuple[Path, Job]], written: dict[Path, bool]) -> None:

@@ -422,3 +422,19 @@ def test_a_chain_that_was_not_begun_cannot_be_drawn(tmp_path: Path, capsys) -> N
     (tmp_path / "cells.jsonl").write_text('{"configuration": {"method": "frepo"}}\n')
     assert cli.main(["plot", "accuracies", str(tmp_path), "-o", str(tmp_path / "a.png")]) == 1
     assert "without a finished cell" in capsys.readouterr().err
+
+
+def test_a_picture_that_fails_takes_no_figures_along(
+    images: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    library("matplotlib")
+
+    def full(_figure: object, path: Path) -> None:
+        raise slimdc.errors.FileError(str(path), "no space", "space on the disk")
+
+    monkeypatch.setattr("slimdc.pictures.save_picture", full)
+    arguments = ["--data", "sample", "--repeats", "1", "--steps", "1", "--width", "1", "--json"]
+    assert cli.main(["evaluate", str(images), *arguments, "-o", str(tmp_path / "a.png")]) == 1
+    told = capsys.readouterr()
+    assert len(json.loads(told.out)["sets"]) == 1
+    assert "no space" in told.err

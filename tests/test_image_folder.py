@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -165,3 +166,18 @@ def test_grey_images_with_alpha_have_no_channels(tmp_path: Path) -> None:
     image(tmp_path / "a" / "1.png", (7, 255), mode="LA")
     image(tmp_path / "a" / "2.png", 9, mode="L")
     assert datasets.image_folder(tmp_path).x_train.shape == (2, 4, 6)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+def test_a_pipe_among_images_is_not_waited_for(folder: Path) -> None:
+    os.mkfifo(next(path for path in folder.rglob("*.png")).with_name("pipe.png"))
+    with pytest.raises(FileError, match="no regular file"):
+        datasets.image_folder(folder)
+
+
+def test_folders_whose_numbers_no_class_can_be_are_names(tmp_path: Path) -> None:
+    for name in ("1", "9" * 20):
+        image(tmp_path / name / "1.png", (1, 2, 3))
+    data = slimdc.read(tmp_path)
+    assert data.labels == (0, 1)
+    assert data.names == ("1", "9" * 20)

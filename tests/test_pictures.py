@@ -207,3 +207,15 @@ def test_a_sheet_holds_its_images_and_escapes_its_text() -> None:
 def test_each_line_of_a_sheet_has_an_image_for_each_column() -> None:
     with pytest.raises(InvalidValueError, match="2 images in 'a'"):
         sheet("", [], ["one"], [Line("a", np.zeros((2, 3, 3, 1)))])
+
+
+def test_names_in_legends_are_no_formulas(tmp_path: Path) -> None:
+    cells = Cell("RT", 2, (50.0,), 10), Cell("RT", 1, (40.0,), 5)
+    figures = {
+        "accuracies": pictures.accuracies({"$_$": Chain("dm", cells)}),
+        "budgets": pictures.budgets({"$_$": [(5, 40.0), (10, 50.0)]}),
+        "convergence": pictures.convergence({"$_$": [(0, 1.0), (1, 2.0)]}, "distance"),
+    }
+    for name, figure in figures.items():
+        pictures.save_picture(figure, tmp_path / f"{name}.png")
+        assert (tmp_path / f"{name}.png").stat().st_size > 1000

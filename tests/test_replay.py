@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import os
 import pickle
@@ -330,6 +331,23 @@ def test_what_cannot_be_held_is_not_condensed_first(
     with pytest.raises(SlimdcError, match=text):
         buffer.add(x, np.repeat(labels, 8))
     assert buffer.state == before
+
+
+def test_what_is_only_chosen_is_chosen_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    @functools.wraps(slimdc.condense)
+    def condensed(*data: Any, **options: Any) -> SlimmableDataset:
+        seen.append(options)
+        return slimdc.condense(*data, **options)
+
+    monkeypatch.setattr("slimdc.replay.arrivals.condense", condensed)
+    for method, calls in (("random", 1), ("dm", 2)):
+        seen.clear()
+        steps = None if method == "random" else 1
+        condense = {"ipc": 2, "method": method, "steps": steps}
+        ReplayBuffer(components=9, classes=CLASSES, condense=condense).add(*real_task_of([0, 1]))
+        assert len(seen) == calls
 
 
 def test_other_sets_are_named_as_the_argument() -> None:

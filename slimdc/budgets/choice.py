@@ -14,6 +14,7 @@ from slimdc.budgets.rows import chosen_rows
 from slimdc.errors import InvalidValueError
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.quantization import Codes, Rounder
+from slimdc.parameterization.truncation import capped
 from slimdc.storage.content import header_bytes
 from slimdc.typing import Start
 
@@ -134,9 +135,8 @@ def candidates(before: SlimmableDataset, start: Start, k: int | None = None) -> 
 
 
 def _directions(before: SlimmableDataset, k: int) -> SlimmableDataset:
-    # Class by class: that one holds fewer is said once, by the caller.
-    held = zip(before.labels, before.components, strict=True)
-    return before.truncate({label: min(k, most) for label, most in held})
+    # That one holds fewer is said once, by the caller.
+    return before.truncate(capped(k, before.components, before.labels))
 
 
 def choose_within(nbytes: int, tried: Iterable[Candidate], criterion: Criterion | None) -> Choice:

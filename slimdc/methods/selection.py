@@ -19,6 +19,7 @@ from slimdc.settings import FREE
 
 __all__ = ["METHODS", "central_rows"]
 
+# Of a sample, beside the largest entry of its class: float32 and an SVD leave one or two more.
 _DIGITS = 5
 
 

@@ -12,7 +12,7 @@ from slimdc._array import like, namespace, to_numpy
 from slimdc._checks import shown, whole_number, whole_numbers
 from slimdc.errors import InvalidValueError, SlimdcWarning
 
-__all__ = ["components_after", "largest_components", "largest_of_each"]
+__all__ = ["capped", "components_after", "largest_components", "largest_of_each"]
 
 
 def components_after(
@@ -71,6 +71,17 @@ def components_after(
             stacklevel=3,
         )
     return tuple(min(pair) for pair in zip(components, wanted, strict=True))
+
+
+def capped(k: int, components: tuple[int, ...], labels: tuple[int, ...]) -> dict[int, int]:
+    """Say class by class what truncation to k keeps, so that none is said to hold fewer.
+
+    Examples
+    --------
+    >>> capped(2, (3, 1), (4, 5))
+    {4: 2, 5: 1}
+    """
+    return {label: min(k, held) for label, held in zip(labels, components, strict=True)}
 
 
 def _of_each(

@@ -12,9 +12,11 @@ from slimdc._array import as_array
 from slimdc._inputs import open_set
 from slimdc.condensing import condense
 from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.methods.registry import condensing
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.labels import class_indices
 from slimdc.parameterization.layout import shape_of_samples
+from slimdc.replay.options import with_defaults
 from slimdc.storage import dumps, loads
 
 __all__ = ["Arrivals", "joined"]
@@ -87,7 +89,8 @@ class Arrivals:
         options = {"progress": False, "classes": self._entries(y), "seed": seed, **self.condense}
         if held is not None:
             options["preprocessing"] = held.preprocessing
-        if options.get("steps") != 0:
+        known = with_defaults(condense, self.condense)
+        if known["steps"] != 0 and condensing(known["method"]).plan is not None:
             start = condense(x, y, **options | {"steps": 0})
             check(joined(held, _in_numpy(start)))
         return _in_numpy(condense(x, y, **options))

@@ -11,14 +11,14 @@ from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.methods.parameter_matching import truncated
 from slimdc.methods.registry import slimming
 from slimdc.parameterization import SlimmableDataset
+from slimdc.parameterization.truncation import capped
+from slimdc.replay.options import with_defaults
 from slimdc.slimming import slim
 from slimdc.storage import dumps
 
 __all__ = ["BufferBudget", "Rounding"]
 
 Rounding: TypeAlias = Literal["down", "up"]
-
-_DEFAULT = "parameter-matching"
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,7 @@ class BufferBudget:
         share = self.share(len(data.labels))
         if share >= data.components_per_class:
             return dumps(data)
-        if slimming(options.get("method", _DEFAULT)).start is not truncated:
-            return dumps(slim(data, share, **options))
-        # Class by class: those that hold less than their share keep what they hold.
-        held = zip(data.labels, data.components, strict=True)
-        return dumps(slim(data, {label: min(share, most) for label, most in held}, **options))
+        k: int | dict[int, int] = share
+        if slimming(with_defaults(slim, options)["method"]).start is truncated:
+            k = capped(share, data.components, data.labels)
+        return dumps(slim(data, k, **options))

@@ -19,7 +19,7 @@ from slimdc.methods.registry import condensing, slimming
 from slimdc.settings import chosen
 from slimdc.slimming import slim
 
-__all__ = ["condense_options", "slim_options"]
+__all__ = ["condense_options", "slim_options", "with_defaults"]
 
 _BUDGET = "nbytes= or components= of the buffer"
 # Options of `condense` and `slim` that the buffer sets itself, and what sets them.
@@ -57,7 +57,7 @@ def condense_options(given: Mapping[str, Any] | None) -> dict[str, Any]:
     {'ipc': 10, 'steps': 20}
     """
     plain = {"ipc": 10} | _plain("condense", given, condense, _OWN_CONDENSE)
-    whole = _with_defaults(condense, plain)
+    whole = with_defaults(condense, plain)
     whole_number("ipc", whole["ipc"], at_least=1)
     way = condensing(whole["method"])
     chosen(way.presets, whole["preset"], steps=whole["steps"], width=whole["width"])
@@ -89,7 +89,7 @@ def slim_options(
     {'steps': 20}
     """
     plain = {"steps": 0} | _plain("slim", given, slim, _OWN_SLIM)
-    whole = _with_defaults(slim, plain)
+    whole = with_defaults(slim, plain)
     way = slimming(whole["method"])
     chosen(way.presets, whole["preset"], steps=whole["steps"], width=whole["width"])
     agree(Budget(k=components, nbytes=nbytes, start=whole["start"]), way, whole["samples"])
@@ -102,7 +102,14 @@ def _check_backend(options: Mapping[str, Any]) -> None:
         get(options["backend"], options["device"])
 
 
-def _with_defaults(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+def with_defaults(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete options by what a function takes where they are not given.
+
+    Examples
+    --------
+    >>> with_defaults(condense, {"method": "frepo"})["preset"]
+    'default'
+    """
     known = inspect.signature(function).parameters
     return {name: parameter.default for name, parameter in known.items()} | dict(options)
 
