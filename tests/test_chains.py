@@ -178,7 +178,22 @@ def test_results_of_another_configuration_are_refused(
         ({"slim_by": "truncate"}, "slim_by: found"),
         ({"seed": -1}, "seed: found"),
         ({"condense": 3}, "condense: found"),
-        ({"condense": {"seed": 3}}, "condense: found"),
+        ({"condense": {"seed": 3}}, "condense: found the option 'seed', expected seed= of the"),
+        ({"condense": {"stepz": 3}}, "condense: found the option 'stepz', expected options of"),
+        ({"condense": {"steps": -1}}, "condense: steps: found -1"),
+        ({"condense": {"preset": "fast"}}, "condense: preset: found 'fast'"),
+        ({"slim": {"k": 3}}, "slim: found the option 'k', expected sizes of the chain"),
+        ({"slim": {"width": 0}}, "slim: width: found 0"),
+        ({"slim": {"backend": "abacus"}}, "slim: backend: found 'abacus'"),
+        ({"evaluate": {"x_test": 3}}, "evaluate: found the option 'x_test', expected x_test="),
+        ({"evaluate": {"protocol": "quik"}}, "evaluate: protocol: found 'quik'"),
+        ({"evaluate": {"repeats": 0}}, "evaluate: repeats: found 0"),
+        ({"evaluate": {"steps": 0}}, "evaluate: steps: found 0"),
+        ({"evaluate": {"backend": "abacus"}}, "evaluate: backend: found 'abacus'"),
+        (
+            {"start": problem(), "x": None, "y": None, "sizes": (21,)},
+            "sizes: found 21, expected at",
+        ),
         ({"x": None, "y": None}, "start: found"),
         ({"results": 3}, "results: found"),
     ],
@@ -278,7 +293,21 @@ def test_a_folder_whose_first_line_was_cut_off_is_begun_anew(tmp_path: Path) -> 
     assert (other / "cells.jsonl").read_text() == "my notes"
 
 
-def test_an_unknown_protocol_binds_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(SlimdcError, match="protocol: found 'quik'"):
-        run(tmp_path, evaluate=EVALUATE | {"protocol": "quik"})
+def test_what_fails_at_once_binds_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(SlimdcError):  # there are 20 of each class
+        run(tmp_path, sizes=(21, 1))
+    with pytest.raises(SlimdcError):
+        run(tmp_path, y=problem()[1][:10])
     assert len(run(tmp_path).cells) == 7
+    # What was begun is bound, with no cell in it yet.
+    (tmp_path / "cut" / "sets").mkdir(parents=True)
+    first = (tmp_path / "cells.jsonl").read_text().splitlines(keepends=True)[0]
+    (tmp_path / "cut" / "cells.jsonl").write_text(first)
+    (tmp_path / "cut" / "sets" / "RT-4.checkpoint").write_bytes(b"")
+    with pytest.raises(SlimdcError, match="whose results were made with"):
+        run(tmp_path / "cut", seed=4)
+
+
+def test_options_of_what_trains_nothing_are_not_asked_for(tmp_path: Path) -> None:
+    told = {"condense": {"width": 8}, "slim": {"steps": 3}}
+    assert len(run(tmp_path, method="random", **told).cells) == 5

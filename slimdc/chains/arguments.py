@@ -19,7 +19,7 @@ from slimdc.methods.method import Method
 from slimdc.methods.registry import METHODS, slimming
 from slimdc.parameterization import Preprocessing
 
-__all__ = ["descending", "digest_of", "options_of", "plain", "slimming_ways", "where"]
+__all__ = ["descending", "digest_of", "plain", "slimming_ways", "where"]
 
 
 def slimming_ways(method: str, slim_by: Sequence[str] | None) -> tuple[str, ...]:
@@ -47,18 +47,6 @@ def descending(sizes: Sequence[int]) -> tuple[int, ...]:
     if not given or list(given) != sorted(set(given), reverse=True):
         raise InvalidValueError("sizes", shown(sizes), "descending numbers of components")
     return given
-
-
-def options_of(name: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Check further arguments: those that the chain itself gives are not among them."""
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
-        raise InvalidTypeError(name, shown(given), "a mapping of arguments")
-    taken = {"method", "seed", "checkpoint", "x", "y", "data", "k", "ipc", "history"} & set(given)
-    if taken:
-        raise InvalidValueError(name, f"{sorted(taken)}", "arguments that the chain does not give")
-    return dict(given)
 
 
 def plain(value: Any) -> Any:

@@ -14,19 +14,18 @@ from slimdc._inputs import Openable, open_set
 from slimdc.chains.arguments import (
     descending,
     digest_of,
-    options_of,
     plain,
     slimming_ways,
     where,
 )
 from slimdc.chains.cells import RETRAINED, START, Chain, cell_of
 from slimdc.chains.journal import Journal
+from slimdc.chains.options import OptionsOf, check_options, options_of
 from slimdc.condensing import condense as condensed
 from slimdc.errors import InvalidValueError
 from slimdc.evaluation import evaluate as evaluated
 from slimdc.methods.registry import condensing, slimming
 from slimdc.parameterization import SlimmableDataset
-from slimdc.protocols import protocol_named
 from slimdc.slimming import slim as slimmed
 from slimdc.storage import dumps, load, save
 from slimdc.training.progress import Progress
@@ -117,18 +116,18 @@ def chain(
     >>> [(cell.way, cell.k) for cell in found.cells]
     [('RT', 4), ('RT', 2), ('parameter-matching', 2), ('truncate', 2)]
     """
-    if start is None:
-        condensing(method)
+    condenses = condensing(method) if start is None else None
     ways = slimming_ways(method, slim_by)
     sizes = descending(sizes)
     seed = whole_number("seed", seed, at_least=0)
-    options = {
-        name: options_of(name, given)
-        for name, given in (("condense", condense), ("slim", slim), ("evaluate", evaluate))
-    }
+    options = options_of(condense=condense, slim=slim, evaluate=evaluate)
+    check_options(options, condenses, [slimming(way) for way in ways])
     if (start is None) == (x is None):
         raise InvalidValueError("start", "real data and a set, or neither", "one of the two")
     begin = None if start is None else open_set(start, "start")
+    if begin is not None and sizes[0] > begin.components_per_class:
+        most = f"at most {begin.components_per_class} components, those of start"
+        raise InvalidValueError("sizes", f"{sizes[0]}", most)
     configuration = {
         "method": method,
         "sizes": sizes,
@@ -136,7 +135,6 @@ def chain(
         "data": digest_of(x, y) if begin is None else hashlib.sha256(dumps(begin)).hexdigest(),
         "test": digest_of(x_test, y_test),
     } | {name: plain(given) for name, given in options.items()}
-    protocol_named(options["evaluate"].get("protocol", "quick"))  # before the folder is bound to it
     journal = Journal(results, configuration)
     work = _Work(journal, begin, (x, y), (x_test, y_test), options, seed, progress)
     jobs = list(_jobs(method, ways, sizes, begin))
@@ -187,7 +185,7 @@ class _Work:
     begin: SlimmableDataset | None
     real: tuple[Any, Any]
     test: tuple[Any, Any]
-    options: Mapping[str, Mapping[str, Any]]
+    options: OptionsOf
     seed: int
     progress: Progress
 

@@ -21,7 +21,8 @@ class Journal:
     """Results of one configuration, kept as they come.
 
     The first line of ``cells.jsonl`` holds the configuration, each further line a finished cell. A
-    last line that was cut off is taken away when the folder is opened again.
+    last line that was cut off is taken away when the folder is opened again; a configuration of
+    which nothing was made, too, such as one that failed at once.
 
     Parameters
     ----------
@@ -55,10 +56,10 @@ class Journal:
         try:
             (self.folder / "sets").mkdir(parents=True, exist_ok=True)
             whole = _whole_lines(self._lines)
-            if not whole:
+            known, self.cells = _parsed(self._lines, whole) if whole else ({}, {})
+            if not self.cells and not any((self.folder / "sets").iterdir()):
                 self._begin(wanted)
                 return
-            known, self.cells = _parsed(self._lines, whole)
             if len(b"".join(whole)) < self._lines.stat().st_size:
                 os.truncate(self._lines, len(b"".join(whole)))
         except FileError:

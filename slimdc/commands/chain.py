@@ -79,17 +79,20 @@ def add(command: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     import slimdc
     from slimdc.chains import table
-    from slimdc.commands.data import all_images
+    from slimdc.commands.data import all_images, in_layout, with_matrix
 
     real = all_images(options.data, options.root, options.size)
-    begin = None if options.start is None else slimdc.load(options.start)
+    begin, x_test = None, real.x_test
+    if options.start is not None:
+        begin = with_matrix(slimdc.load(options.start), options.start, real.x_train)
+        x_test = in_layout(x_test, begin.layout)
     place = {"backend": options.backend, "device": options.device}
     training = place | {"width": options.width}
     found = slimdc.chain(
         real.x_train if begin is None else None,
         real.y_train if begin is None else None,
         options.sizes,
-        x_test=real.x_test,
+        x_test=x_test,
         y_test=real.y_test,
         results=options.results,
         method=options.method,

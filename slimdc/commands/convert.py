@@ -6,9 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slimdc import datasets
 from slimdc.commands.answers import answer
-from slimdc.commands.data import with_matrix
+from slimdc.commands.data import in_layout, train_images, with_matrix, with_matrix_beside
 from slimdc.commands.messages import check_apart
 from slimdc.commands.options import add_answer, add_foreign, completed, set_file
 from slimdc.errors import InvalidValueError
@@ -17,9 +16,6 @@ from slimdc.parameterization.preprocessing.whitening import RECIPES
 from slimdc.storage.foreign import NAMES
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from slimdc.parameterization import SlimmableDataset
     from slimdc.parameterization.preprocessing import Preprocessing
 
@@ -105,8 +101,7 @@ def _run(options: argparse.Namespace) -> None:
         factor=options.factor,
         classes=options.classes,
     )
-    if options.data is not None and not data.preprocessing.is_complete:
-        data = with_matrix(data, options.sets[0], _images(options, data.layout))
+    data = _with_matrix(options, data)
     slimdc.write(data, options.out, format=options.format, labels=options.labels)
     document = {
         "file": str(options.out),
@@ -116,6 +111,18 @@ def _run(options: argparse.Namespace) -> None:
         "shape": list(data.shape),
     }
     answer(options, f"{options.out}: {_told(data)}, as {options.format}", document)
+
+
+def _with_matrix(options: argparse.Namespace, data: SlimmableDataset) -> SlimmableDataset:
+    """Find the matrix of a whitening beside the set, or fit it to the images that are named."""
+    place = options.sets[0]
+    if options.data is None:
+        return with_matrix_beside(data, place)
+    if data.preprocessing.whitening is None:
+        raise InvalidValueError("--data", options.data, "none: the set is in no whitened space")
+    if data.preprocessing.is_complete:
+        return data
+    return with_matrix(data, place, train_images(options.data, options.root)[0])
 
 
 def _told(data: SlimmableDataset) -> str:
@@ -136,12 +143,5 @@ def _space(options: argparse.Namespace) -> Preprocessing | str:
     source = recognised(options.sets, options.source)
     if source not in FORMATS:
         raise InvalidValueError("--preprocessing", name, "auto: a slimmable file says its space")
-    layout = FORMATS[source].layout
-    return Preprocessing.zca(_images(options, layout), layout, recipe=name.removeprefix(_ZCA))
-
-
-def _images(options: argparse.Namespace, layout: str) -> NDArray[np.uint8]:
-    """Read the training images in the layout of the set, which a whitening is tied to."""
-    x = datasets.read(options.data, options.root).x_train
-    x = x[..., None] if x.ndim == 3 else x
-    return x.transpose(0, 3, 1, 2) if layout == "channels_first" else x
+    x, layout = train_images(options.data, options.root)[0], FORMATS[source].layout
+    return Preprocessing.zca(in_layout(x, layout), layout, recipe=name.removeprefix(_ZCA))

@@ -14,8 +14,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from slimdc.parameterization import SlimmableDataset
+    from slimdc.typing import Layout
 
-__all__ = ["all_images", "real_images", "train_images", "with_matrix"]
+__all__ = [
+    "all_images",
+    "in_layout",
+    "real_images",
+    "train_images",
+    "with_matrix",
+    "with_matrix_beside",
+]
 
 
 def real_images(
@@ -83,6 +91,18 @@ def _read(name: str, root: Path | None, size: int | None) -> datasets.RealDatase
         raise FileError("--root", f"{root} ({error})", "a folder") from error
 
 
+def in_layout(x: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
+    """Bring images, whose channels are last, into the layout of a set.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> in_layout(np.zeros((5, 8, 9, 3), np.uint8), "channels_first").shape
+    (5, 3, 8, 9)
+    """
+    return x.transpose(0, 3, 1, 2) if layout == "channels_first" and x.ndim == 4 else x
+
+
 def with_matrix(
     data: SlimmableDataset, path: Path | str, x_train: NDArray[np.uint8] | None
 ) -> SlimmableDataset:
@@ -97,10 +117,30 @@ def with_matrix(
     --------
     >>> with_matrix(data, Path("set.safetensors"), x_train)  # doctest: +SKIP
     """
-    kept = data.preprocessing
-    beside = Path(path).parent / kept.matrix_name
-    if os.path.isfile(beside):
-        return data.with_preprocessing(kept.with_matrix(beside))
+    data = with_matrix_beside(data, path)
+    if data.preprocessing.is_complete:
+        return data
     if x_train is None:
-        raise FileError("SET", f"no {beside} beside it", "the matrix of the set's whitening")
-    return data.with_preprocessing(kept.fitted(x_train))
+        raise FileError("SET", f"no {_beside(data, path)} beside it", "its whitening's matrix")
+    return data.with_preprocessing(data.preprocessing.fitted(in_layout(x_train, data.layout)))
+
+
+def with_matrix_beside(data: SlimmableDataset, path: Path | str) -> SlimmableDataset:
+    """Find the matrix of a whitening beside the set, if the set lacks one and it is there.
+
+    Raises
+    ------
+    FileError
+        It is there, and damaged or another's.
+
+    Examples
+    --------
+    >>> with_matrix_beside(data, Path("set.safetensors"))  # doctest: +SKIP
+    """
+    if data.preprocessing.is_complete or not os.path.isfile(beside := _beside(data, path)):
+        return data
+    return data.with_preprocessing(data.preprocessing.with_matrix(beside))
+
+
+def _beside(data: SlimmableDataset, path: Path | str) -> Path:
+    return Path(path).parent / data.preprocessing.matrix_name

@@ -68,7 +68,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     import slimdc
-    from slimdc.commands.data import real_images, with_matrix
+    from slimdc.commands.data import in_layout, real_images, with_matrix
 
     if options.out is not None:
         from slimdc.pictures.canvas import new_figure, picture_format
@@ -82,15 +82,13 @@ def _run(options: argparse.Namespace) -> None:
     x_train, x_test, y_test, names = real_images(options.data, options.root, options.size)
     for place, data in zip(options.sets, sets, strict=True):
         _compare(place, data, dict(enumerate(names)))
-    sets = [
-        data if data.preprocessing.is_complete else with_matrix(data, place, x_train)
-        for place, data in zip(options.sets, sets, strict=True)
-    ]
+    pairs = zip(options.sets, sets, strict=True)
+    sets = [with_matrix(data, place, x_train) for place, data in pairs]
     results: list[Evaluation] = []
     for place, data in zip(options.sets, sets, strict=True):
         result = slimdc.evaluate(
             data,
-            x_test,
+            in_layout(x_test, data.layout),
             y_test,
             protocol=options.protocol,
             repeats=options.repeats,

@@ -70,6 +70,7 @@ def _drawn(options: argparse.Namespace) -> Figure:
     import slimdc
     from slimdc import pictures
     from slimdc.chains import Chain
+    from slimdc.commands.data import with_matrix_beside
 
     if options.what in ("spectrum", "components") and len(options.paths) > 1:
         raise InvalidValueError("PATH", f"{len(options.paths)} sets", f"one for {options.what}")
@@ -77,7 +78,8 @@ def _drawn(options: argparse.Namespace) -> Figure:
     if options.what == "accuracies":
         chains = dict(zip(names, map(Chain.read, options.paths), strict=True))
         return pictures.accuracies(chains, against=options.against)
-    sets = dict(zip(names, map(slimdc.load, options.paths), strict=True))
+    loaded = [with_matrix_beside(slimdc.load(path), path) for path in options.paths]
+    sets = dict(zip(names, loaded, strict=True))
     if options.what == "samples":
         return pictures.samples(sets)
     first = next(iter(sets.values()))

@@ -10,13 +10,13 @@ import numpy as np
 
 from slimdc._array import as_array
 from slimdc._inputs import open_set
+from slimdc._later import with_defaults
 from slimdc.condensing import condense
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.methods.registry import condensing
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.labels import class_indices
 from slimdc.parameterization.layout import shape_of_samples
-from slimdc.replay.options import with_defaults
 from slimdc.storage import dumps, loads
 
 __all__ = ["Arrivals", "joined"]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from slimdc._checks import one_of, whole_number
+from slimdc._later import with_defaults
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.methods.parameter_matching import truncated
 from slimdc.methods.registry import slimming
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.truncation import capped
-from slimdc.replay.options import with_defaults
 from slimdc.slimming import slim
 from slimdc.storage import dumps
 

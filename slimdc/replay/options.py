@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,16 +9,15 @@ from typing import Any
 import numpy as np
 
 from slimdc._checks import shown, whole_number
-from slimdc.backend import get
+from slimdc._later import check_making, known_options, with_defaults
 from slimdc.budgets.budget import Budget
 from slimdc.budgets.within import agree
 from slimdc.condensing import condense
-from slimdc.errors import InvalidTypeError, InvalidValueError
+from slimdc.errors import InvalidTypeError
 from slimdc.methods.registry import condensing, slimming
-from slimdc.settings import chosen
 from slimdc.slimming import slim
 
-__all__ = ["condense_options", "slim_options", "with_defaults"]
+__all__ = ["condense_options", "slim_options"]
 
 _BUDGET = "nbytes= or components= of the buffer"
 # Options of `condense` and `slim` that the buffer sets itself, and what sets them.
@@ -59,9 +57,7 @@ def condense_options(given: Mapping[str, Any] | None) -> dict[str, Any]:
     plain = {"ipc": 10} | _plain("condense", given, condense, _OWN_CONDENSE)
     whole = with_defaults(condense, plain)
     whole_number("ipc", whole["ipc"], at_least=1)
-    way = condensing(whole["method"])
-    chosen(way.presets, whole["preset"], steps=whole["steps"], width=whole["width"])
-    _check_backend(whole)
+    check_making(condensing(whole["method"]), whole)
     return plain
 
 
@@ -91,27 +87,9 @@ def slim_options(
     plain = {"steps": 0} | _plain("slim", given, slim, _OWN_SLIM)
     whole = with_defaults(slim, plain)
     way = slimming(whole["method"])
-    chosen(way.presets, whole["preset"], steps=whole["steps"], width=whole["width"])
+    check_making(way, whole)
     agree(Budget(k=components, nbytes=nbytes, start=whole["start"]), way, whole["samples"])
-    _check_backend(whole)
     return plain
-
-
-def _check_backend(options: Mapping[str, Any]) -> None:
-    if options["backend"] != "auto":
-        get(options["backend"], options["device"])
-
-
-def with_defaults(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Complete options by what a function takes where they are not given.
-
-    Examples
-    --------
-    >>> with_defaults(condense, {"method": "frepo"})["preset"]
-    'default'
-    """
-    known = inspect.signature(function).parameters
-    return {name: parameter.default for name, parameter in known.items()} | dict(options)
 
 
 def _plain(
@@ -120,18 +98,10 @@ def _plain(
     function: Callable[..., Any],
     own: Mapping[str, str],
 ) -> dict[str, Any]:
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        raise InvalidTypeError(name, type(given).__name__, "a mapping of options to values")
-    known = inspect.signature(function).parameters
-    for option in given:
-        if option in own:
-            raise InvalidValueError(name, f"the option {option!r}", own[option])
-        if option not in known:
-            expected = f"options of slimdc.{function.__name__}"
-            raise InvalidTypeError(name, f"the option {shown(option)}", expected)
-    plain = {option: _number(value) for option, value in given.items()}
+    plain = {
+        option: _number(value)
+        for option, value in known_options(name, given, function, own).items()
+    }
     for option, value in plain.items():
         if not _is_plain(value):
             found = f"{option!r}: {shown(value)}"
