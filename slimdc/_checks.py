@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterable
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,18 +23,25 @@ from slimdc.errors import InvalidTypeError, InvalidValueError
 __all__ = [
     "MOST",
     "at_least_one",
+    "finite",
+    "instance_of",
+    "instances_of",
     "non_negative",
     "one_of",
     "path",
+    "percentage",
     "positive",
     "shown",
     "truth",
+    "values_of",
     "whole_number",
     "whole_numbers",
 ]
 
 # The largest count of anything that is held or looped over; larger ones are slips of the pen.
 MOST = 2**31 - 1
+
+Kind = TypeVar("Kind")
 
 _LARGEST = 2**4096
 _LONGEST = 200  # characters of a value in a message
@@ -90,12 +98,7 @@ def whole_numbers(argument: str, values: object, *, at_least: int) -> tuple[int,
     >>> whole_numbers("samples", [3, 2], at_least=1)
     (3, 2)
     """
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise InvalidTypeError(argument, shown(values), "a sequence of int")
-    try:
-        items = tuple(values)
-    except Exception as error:
-        raise InvalidTypeError(argument, shown(values), "a sequence of int") from error
+    items = values_of(argument, values, "a sequence of int")
     return tuple(whole_number(argument, i, at_least=at_least, at_most=MOST) for i in items)
 
 
@@ -114,6 +117,20 @@ def non_negative(argument: str, value: object, *, below: float = math.inf) -> fl
     return number
 
 
+def finite(argument: str, value: object) -> float:
+    """Check a finite number of either sign.
+
+    Examples
+    --------
+    >>> finite("value", -1)
+    -1.0
+    """
+    number = _real(argument, value, "a finite number")
+    if not math.isfinite(number):
+        raise InvalidValueError(argument, shown(value), "a finite number")
+    return number
+
+
 def positive(argument: str, value: object) -> float:
     """Check a finite number above zero.
 
@@ -127,6 +144,62 @@ def positive(argument: str, value: object) -> float:
     if not 0 < number < math.inf:
         raise InvalidValueError(argument, shown(value), expected)
     return number
+
+
+def percentage(argument: str, value: object) -> float:
+    """Check a number from 0 to 100.
+
+    Examples
+    --------
+    >>> percentage("accuracies", 84)
+    84.0
+    """
+    expected = "numbers from 0 to 100"
+    number = _real(argument, value, expected)
+    if not 0.0 <= number <= 100.0:
+        raise InvalidValueError(argument, shown(value), expected)
+    return number
+
+
+def values_of(argument: str, values: object, expected: str) -> tuple[Any, ...]:
+    """Take apart a sequence, which a str is not.
+
+    Examples
+    --------
+    >>> values_of("names", ["a", "b"], "a sequence of str")
+    ('a', 'b')
+    """
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise InvalidTypeError(argument, shown(values), expected)
+    try:
+        return tuple(values)
+    except Exception as error:
+        raise InvalidTypeError(argument, shown(values), expected) from error
+
+
+def instance_of(argument: str, value: object, kind: type[Kind]) -> Kind:
+    """Check that something is of a class.
+
+    Examples
+    --------
+    >>> instance_of("what", "accuracy", str)
+    'accuracy'
+    """
+    if not isinstance(value, kind):
+        raise InvalidTypeError(argument, shown(value), f"a {kind.__name__}")
+    return value
+
+
+def instances_of(argument: str, values: object, kind: type[Kind]) -> tuple[Kind, ...]:
+    """Check a sequence of things of a class.
+
+    Examples
+    --------
+    >>> instances_of("names", ["a"], str)
+    ('a',)
+    """
+    items = values_of(argument, values, f"a sequence of {kind.__name__}")
+    return tuple(instance_of(argument, item, kind) for item in items)
 
 
 def truth(argument: str, value: object) -> bool:

@@ -7,20 +7,34 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 import array_api_compat
+import numpy as np
 
 from slimdc._array import namespace
 from slimdc._checks import non_negative
 from slimdc.errors import InvalidTypeError, InvalidValueError
 
-__all__ = ["Array", "matching", "scalar", "shared_namespace"]
+__all__ = [
+    "LINALG_FLOATS",
+    "Array",
+    "matching",
+    "matching_components",
+    "scalar",
+    "shared_namespace",
+]
 
 Array: TypeAlias = Any
 
 # NumPy's longdouble is none of them: LAPACK knows no such numbers.
-_FLOATS = ("float16", "bfloat16", "float32", "float64")
+LINALG_FLOATS = ("float32", "float64")  # no framework decomposes matrices of shorter ones
+_FLOATS = ("float16", "bfloat16", *LINALG_FLOATS)
 
 
-def matching(operands: dict[str, tuple[Array, str]], *, may_be_empty: str = "") -> None:
+def matching(
+    operands: dict[str, tuple[Array, str]],
+    *,
+    may_be_empty: str = "",
+    dtypes: tuple[str, ...] = _FLOATS,
+) -> None:
     """Check ranks, shapes, dtypes and frameworks of arrays that belong together.
 
     Parameters
@@ -30,11 +44,13 @@ def matching(operands: dict[str, tuple[Array, str]], *, may_be_empty: str = "") 
         have one length.
     may_be_empty : str
         Letters of the axes whose length may be 0.
+    dtypes : tuple of str
+        Those that are taken.
 
     Raises
     ------
     InvalidTypeError
-        One is no array of real floating point numbers, or their dtypes or frameworks differ.
+        One is no array, or of none of the dtypes, or their dtypes or frameworks differ.
     InvalidValueError
         Shapes do not match, or the arrays lie on several devices.
 
@@ -47,12 +63,12 @@ def matching(operands: dict[str, tuple[Array, str]], *, may_be_empty: str = "") 
     """
     arrays = [array for array, _ in operands.values()]
     for name, array in zip(operands, arrays, strict=True):
-        if not array_api_compat.is_array_api_obj(array):
+        if not _is_array(array):
             raise InvalidTypeError(name, type(array).__name__, "an array")
     _one_framework(arrays, ", ".join(operands))
     (first, (leader, _)), *_ = operands.items()
-    if _name(leader.dtype) not in _FLOATS:
-        raise InvalidTypeError(first, f"dtype {_name(leader.dtype)}", " or ".join(_FLOATS))
+    if _name(leader.dtype) not in dtypes:
+        raise InvalidTypeError(first, f"dtype {_name(leader.dtype)}", " or ".join(dtypes))
     lengths: dict[str, int] = {}
     for name, (array, axes) in operands.items():
         if array.dtype != leader.dtype:
@@ -104,7 +120,7 @@ def matching_components(parts: dict[str, Any], *w: Array) -> Any:
             operands[f"{name}.{of}".strip(".")] = (array, rows + axes)
     for head in w:
         operands["w"] = (head, "dc")
-    matching(operands, may_be_empty="Br")
+    matching(operands, may_be_empty="Br", dtypes=LINALG_FLOATS)
     return shared_namespace(*(array for array, _ in operands.values()))
 
 
@@ -136,7 +152,7 @@ def scalar(argument: str, value: Any, beside: Array) -> Any:
     >>> scalar("eta", np.asarray(0.5), np.ones(2, dtype=np.float32)).dtype
     dtype('float32')
     """
-    if isinstance(value, Real) or not array_api_compat.is_array_api_obj(value):
+    if isinstance(value, Real) or not _is_array(value):
         return non_negative(argument, value)
     xp = array_api_compat.array_namespace(value)
     if not xp.isdtype(value.dtype, ("integral", "real floating")):
@@ -168,6 +184,13 @@ def shared_namespace(*arrays: Array) -> Any:
     """
     spaces = [array_api_compat.array_namespace(array) for array in arrays]
     return next((xp for xp in spaces if not isinstance(xp, ModuleType)), spaces[0])
+
+
+def _is_array(value: Any) -> bool:
+    """Tell arrays from classes of arrays, and from NumPy's own whose products are others."""
+    if isinstance(value, type | np.ma.MaskedArray | np.matrix):
+        return False
+    return bool(array_api_compat.is_array_api_obj(value))
 
 
 def _one_framework(arrays: list[Array], argument: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 from slimdc import _linalg
 from slimdc._checks import one_of
 from slimdc._linalg import Norm
-from slimdc._operands import matching, scalar, shared_namespace
+from slimdc._operands import LINALG_FLOATS, matching, scalar, shared_namespace
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.regression import Components
 
@@ -424,7 +424,7 @@ def _matching(parts: dict[str, Components], **heads: Array) -> Any:
         for of, array, axes in zip(part._fields, part, ("K", "Kd", "Kc"), strict=True):
             operands[f"{name}.{of}"] = (array, axes)
     operands |= {name: (head, "dc") for name, head in heads.items()}
-    matching(operands)
+    matching(operands, dtypes=LINALG_FLOATS)
     return shared_namespace(*(array for array, _ in operands.values()))
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from slimdc._accuracies import OfNetworks
 from slimdc._array import as_array, dtype_name, to_numpy
-from slimdc._checks import truth
+from slimdc._checks import truth, whole_number
 from slimdc._inputs import Openable, open_real, open_set
 from slimdc.backend import Backend, Compute
 from slimdc.errors import InvalidValueError, SlimdcWarning
@@ -29,7 +30,7 @@ __all__ = ["Evaluation", "evaluate"]
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(OfNetworks):
     """Accuracies on real data of networks trained on a set, each at its last step.
 
     Parameters
@@ -48,15 +49,9 @@ class Evaluation:
     accuracies: tuple[float, ...]
     steps: int
 
-    @property
-    def mean(self) -> float:
-        """Mean accuracy in percent."""
-        return float(np.mean(self.accuracies))
-
-    @property
-    def std(self) -> float:
-        """Sample standard deviation over the networks, in points; 0 for a single one."""
-        return float(np.std(self.accuracies, ddof=1)) if len(self.accuracies) > 1 else 0.0
+    def __post_init__(self) -> None:
+        self._check_accuracies()
+        object.__setattr__(self, "steps", whole_number("steps", self.steps, at_least=1))
 
     def __str__(self) -> str:
         count = len(self.accuracies)

@@ -14,7 +14,7 @@ from array_api_compat import array_namespace
 
 from slimdc import _linalg, _tolerance
 from slimdc._checks import non_negative, positive, whole_number
-from slimdc._operands import matching, matching_components
+from slimdc._operands import LINALG_FLOATS, matching, matching_components
 from slimdc.errors import InvalidValueError
 
 __all__ = [
@@ -192,7 +192,7 @@ def row_independence(vx: Array, *, eps: float | None = None) -> tuple[Array, flo
     >>> round(float(smallest), 6), bool(smallest > limit)
     (0.541196, True)
     """
-    matching({"vx": (vx, "Bd")}, may_be_empty="B")
+    matching({"vx": (vx, "Bd")}, may_be_empty="B", dtypes=LINALG_FLOATS)
     xp = array_namespace(vx)
     rows, columns = vx.shape
     if eps is None:
@@ -260,7 +260,7 @@ def orthonormality_defect(vx: Array) -> Array:
     >>> float(orthonormality_defect(np.asarray([[2.0, 0.0], [0.0, 1.0]])))
     3.0
     """
-    matching({"vx": (vx, "Bd")}, may_be_empty="B")
+    matching({"vx": (vx, "Bd")}, may_be_empty="B", dtypes=LINALG_FLOATS)
     xp = array_namespace(vx)
     if vx.shape[0] == 0:
         return xp.sum(vx)

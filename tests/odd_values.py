@@ -1,17 +1,23 @@
-"""Values that nobody should pass, by name; what can be used up is made anew each time."""
+"""Values that nobody should pass, by name, and what calls do with them.
+
+What can be used up is made anew each time.
+"""
 
 from __future__ import annotations
 
 import decimal
 import fractions
+import random
 import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+import slimdc
+from slimdc.errors import SlimdcError, SlimdcWarning
 from slimdc.parameterization import Preprocessing, SlimmableDataset
 
 
@@ -160,3 +166,54 @@ def of_torch(torch: Any) -> dict[str, Callable[[], Any]]:
         "dtype": lambda: torch.float32,
         "layer": lambda: torch.nn.Linear(4, 3),
     }
+
+
+# What a caller gives as a callable is called, and may fail as it likes.
+CALLABLE = {"class", "array class", "function", "layer"}
+
+# Calls by name, each with arguments that it accepts.
+Calls: TypeAlias = dict[str, tuple[Callable[..., Any], dict[str, Any]]]
+
+
+def outcome(call: Callable[..., Any], arguments: dict[str, Any]) -> str | None:
+    """Say what is wrong with what a call did; None where nothing is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", SlimdcWarning)
+        try:
+            result = call(**arguments)
+        except SlimdcError as error:
+            message = str(error)
+            fine = ": found " in message and ", expected " in message and len(message) < 6000
+            return None if fine else f"an unclear message: {message[:200]}"
+        except Exception as error:
+            return f"{type(error).__name__}: {str(error)[:200]}"
+    if isinstance(result, SlimmableDataset):
+        checked = SlimmableDataset(result.factors, result.description)
+        x, y = checked.arrays()
+        if x.shape[0] != y.shape[0] or not all(np.isfinite(a).all() for a in checked.factors):
+            return "a set that is none"
+    if isinstance(result, slimdc.Evaluation) and not 0 <= result.mean <= 100:
+        return f"an accuracy of {result.mean}"
+    return None
+
+
+def odd_calls(
+    calls: Calls,
+    values: dict[str, Callable[[], Any]],
+    few: int | None = None,
+) -> Iterator[tuple[str, Callable[..., Any], dict[str, Any]]]:
+    """Each call with one argument replaced by each value, or by a few drawn ones."""
+    drawn = random.Random(0)
+    for name, (call, valid) in calls.items():
+        for parameter in valid:
+            possible = sorted(
+                set(values) - (CALLABLE if parameter in ("progress", "source") else set())
+            )
+            for odd in drawn.sample(possible, min(few or len(values), len(possible))):
+                yield f"{name}({parameter}={odd})", call, valid | {parameter: values[odd]()}
+
+
+def wrong(calls: Iterator[tuple[str, Callable[..., Any], dict[str, Any]]]) -> dict[str, str]:
+    found = {name: outcome(call, arguments) for name, call, arguments in calls}
+    return {name: problem for name, problem in found.items() if problem is not None}

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import random
-import warnings
-from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -13,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import library
-from odd_values import VALUES, of_torch
+from odd_values import VALUES, Calls, odd_calls, of_torch, outcome, wrong
 
 import slimdc
 from slimdc import backend, datasets, errors, ranking
 from slimdc.backend import registry
-from slimdc.errors import SlimdcError, SlimdcWarning
+from slimdc.errors import SlimdcError
 from slimdc.parameterization import Description, Factors, Preprocessing, SlimmableDataset
 from slimdc.settings import CondenseSettings, EvaluationSettings, PoolSettings, SlimSettings
 from slimdc.training.augmentation import Augmentation
@@ -55,7 +52,7 @@ PART: dict[str, Any] = {"k": 1, "nbytes": 2000, "strict": False}
 WATCHED: dict[str, Any] = {"history": None, "checkpoint": None, "checkpoint_interval": 20}
 
 # Each call by name, with arguments that it accepts.
-QUICK: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+QUICK: Calls = {
     "from_arrays": (
         SlimmableDataset.from_arrays,
         {"x": X, "y": SOFT, "classes": 3, "members": Y, "layout": None, "preprocessing": None},
@@ -137,10 +134,7 @@ QUICK: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     ),
 }
 
-# What a caller gives as a callable is called, and may fail as it likes.
-CALLABLE = {"class", "array class", "function", "layer"}
-
-TRAINING: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+TRAINING: Calls = {
     "slim": (
         slimdc.slim,
         {"data": (X, Y), "k": 1, "preset": "default", "samples": "keep"} | RUN | WATCHED,
@@ -172,54 +166,10 @@ TRAINING: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
 }
 
 
-def outcome(call: Callable[..., Any], arguments: dict[str, Any]) -> str | None:
-    """Say what is wrong with what a call did; None where nothing is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        warnings.simplefilter("ignore", SlimdcWarning)
-        try:
-            result = call(**arguments)
-        except SlimdcError as error:
-            message = str(error)
-            fine = ": found " in message and ", expected " in message and len(message) < 6000
-            return None if fine else f"an unclear message: {message[:200]}"
-        except Exception as error:
-            return f"{type(error).__name__}: {str(error)[:200]}"
-    if isinstance(result, SlimmableDataset):
-        checked = SlimmableDataset(result.factors, result.description)
-        x, y = checked.arrays()
-        if x.shape[0] != y.shape[0] or not all(np.isfinite(a).all() for a in checked.factors):
-            return "a set that is none"
-    if isinstance(result, slimdc.Evaluation) and not 0 <= result.mean <= 100:
-        return f"an accuracy of {result.mean}"
-    return None
-
-
-def odd_calls(
-    calls: dict[str, tuple[Callable[..., Any], dict[str, Any]]],
-    values: dict[str, Callable[[], Any]],
-    few: int | None = None,
-) -> Iterator[tuple[str, Callable[..., Any], dict[str, Any]]]:
-    """Each call with one argument replaced by each value, or by a few drawn ones."""
-    drawn = random.Random(0)
-    for name, (call, valid) in calls.items():
-        for parameter in valid:
-            possible = sorted(
-                set(values) - (CALLABLE if parameter in ("progress", "source") else set())
-            )
-            for odd in drawn.sample(possible, min(few or len(values), len(possible))):
-                yield f"{name}({parameter}={odd})", call, valid | {parameter: values[odd]()}
-
-
 @pytest.fixture(autouse=True)
 def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what is written be written where nobody looks."""
     monkeypatch.chdir(tmp_path)
-
-
-def wrong(calls: Iterator[tuple[str, Callable[..., Any], dict[str, Any]]]) -> dict[str, str]:
-    found = {name: outcome(call, arguments) for name, call, arguments in calls}
-    return {name: problem for name, problem in found.items() if problem is not None}
 
 
 @pytest.mark.parametrize("name", [*QUICK])

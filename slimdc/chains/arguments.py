@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from slimdc._array import as_array, to_numpy
-from slimdc._checks import shown, whole_numbers
+from slimdc._checks import shown, values_of, whole_numbers
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.methods.method import Method
 from slimdc.methods.registry import METHODS, slimming
@@ -34,8 +34,7 @@ def slimming_ways(method: str, slim_by: Sequence[str] | None) -> tuple[str, ...]
         slims = condenses is not None and condenses.slim is not None
         trains = slims and slimming(method).plan is not None
         slim_by = (method, free) if trains else (free,)
-    if isinstance(slim_by, str):
-        raise InvalidTypeError("slim_by", shown(slim_by), "a sequence of methods")
+    slim_by = values_of("slim_by", slim_by, "a sequence of methods")
     for way in slim_by:
         slimming(way)
     return tuple(dict.fromkeys(slim_by))

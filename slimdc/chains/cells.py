@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from slimdc._checks import shown
+from slimdc._accuracies import OfNetworks
+from slimdc._checks import instance_of, instances_of, shown, whole_number
 from slimdc.chains.journal import read
 from slimdc.errors import FileError
 
@@ -20,7 +19,7 @@ RETRAINED, START = "RT", "start"
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(OfNetworks):
     """One set of a chain, and what networks learn from it.
 
     Parameters
@@ -40,15 +39,11 @@ class Cell:
     accuracies: tuple[float, ...]
     nbytes: int
 
-    @property
-    def mean(self) -> float:
-        """Mean accuracy in percent."""
-        return float(np.mean(self.accuracies))
-
-    @property
-    def std(self) -> float:
-        """Sample standard deviation over networks, in points; 0 where there is one."""
-        return float(np.std(self.accuracies, ddof=1)) if len(self.accuracies) > 1 else 0.0
+    def __post_init__(self) -> None:
+        instance_of("way", self.way, str)
+        self._check_accuracies()
+        object.__setattr__(self, "k", whole_number("k", self.k, at_least=1))
+        object.__setattr__(self, "nbytes", whole_number("nbytes", self.nbytes, at_least=0))
 
 
 @dataclass(frozen=True)
@@ -65,6 +60,10 @@ class Chain:
 
     method: str
     cells: tuple[Cell, ...]
+
+    def __post_init__(self) -> None:
+        instance_of("method", self.method, str)
+        object.__setattr__(self, "cells", instances_of("cells", self.cells, Cell))
 
     @property
     def ways(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slimdc._checks import whole_number
+from slimdc._checks import shown, whole_number
 from slimdc._inputs import Openable, open_set
 from slimdc.chains.arguments import (
     descending,
@@ -22,7 +22,7 @@ from slimdc.chains.cells import RETRAINED, START, Chain, cell_of
 from slimdc.chains.journal import Journal
 from slimdc.chains.options import OptionsOf, check_options, options_of
 from slimdc.condensing import condense as condensed
-from slimdc.errors import InvalidValueError
+from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.evaluation import evaluate as evaluated
 from slimdc.methods.registry import condensing, slimming
 from slimdc.parameterization import SlimmableDataset
@@ -116,6 +116,8 @@ def chain(
     >>> [(cell.way, cell.k) for cell in found.cells]
     [('RT', 4), ('RT', 2), ('parameter-matching', 2), ('truncate', 2)]
     """
+    if report is not None and not callable(report):
+        raise InvalidTypeError("report", shown(report), "a callable of a str, or None")
     condenses = condensing(method) if start is None else None
     ways = slimming_ways(method, slim_by)
     sizes = descending(sizes)

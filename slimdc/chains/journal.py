@@ -64,7 +64,7 @@ class Journal:
                 os.truncate(self._lines, len(b"".join(whole)))
         except FileError:
             raise
-        except OSError as error:
+        except (OSError, ValueError) as error:  # names that no system can write, too
             raise FileError(
                 str(folder), f"{error}", "a folder of results", see="docs/chains.md#the-folder"
             ) from error

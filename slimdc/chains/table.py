@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from slimdc._checks import instances_of
 from slimdc.chains.cells import RETRAINED, Chain
-from slimdc.errors import InvalidTypeError
+from slimdc.errors import InvalidValueError
 
 __all__ = ["table"]
 
@@ -31,8 +32,8 @@ def table(chains: Sequence[Chain]) -> str:
 
     Raises
     ------
-    InvalidTypeError
-        If there is no chain.
+    InvalidTypeError, InvalidValueError
+        If they are no chains, or there is none.
 
     Examples
     --------
@@ -46,8 +47,9 @@ def table(chains: Sequence[Chain]) -> str:
     | | gap | | 1.0 |
     | | bytes | 64 | 32 |
     """
-    if not all(isinstance(chain, Chain) for chain in chains) or not chains:
-        raise InvalidTypeError("chains", repr(chains), "a sequence of chains")
+    chains = instances_of("chains", chains, Chain)
+    if not chains:
+        raise InvalidValueError("chains", "none", "a chain, or several")
     sizes = sorted({cell.k for chain in chains for cell in chain.cells}, reverse=True)
     lines = [_line(["condensed by", "way", *map(str, sizes)]), "|---|---|" + "---|" * len(sizes)]
     for method in dict.fromkeys(chain.method for chain in chains):

@@ -9,18 +9,20 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from slimdc._checks import MOST, one_of, whole_number
 from slimdc.backend import Backend, Compute
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.networks.alexnet import AlexNet
 from slimdc.networks.convnet import ConvNet
 from slimdc.networks.literature_convnet import LiteratureConvNet
 from slimdc.networks.mlp import MLP
-from slimdc.networks.normalization import Norm
+from slimdc.networks.normalization import NORMS, Norm
 from slimdc.networks.protocol import Network, fresh, predict
 from slimdc.networks.resnet import ResNet18
 from slimdc.networks.vgg import VGG11
 from slimdc.parameterization import SlimmableDataset
 from slimdc.parameterization.factors import network_input
+from slimdc.parameterization.layout import check_layout, sample_shape
 
 __all__ = ["NAMES", "NetworkSize", "build", "network_for", "verified"]
 
@@ -84,6 +86,10 @@ def build(
     """
     if not isinstance(network, str):
         return network
+    if norm is not None:
+        one_of("norm", norm, NORMS)
+    shape, layout = sample_shape(shape, check_layout(layout))
+    outputs = whole_number("outputs", outputs, at_least=1, at_most=MOST)
     of_kind, samples = _samples(shape, layout)
     usual = "mlp" if layout == "flat" else "convnet"
     name = usual if network == "auto" else network

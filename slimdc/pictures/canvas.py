@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from slimdc._checks import path as checked_path
 from slimdc._checks import shown
-from slimdc.errors import FileError, InvalidValueError, MissingLibraryError
+from slimdc.errors import FileError, InvalidTypeError, InvalidValueError, MissingLibraryError
 from slimdc.storage.atomic import replace
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def save_picture(figure: Figure, path: str | Path) -> None:
 
     Raises
     ------
-    InvalidValueError
-        If the name ends otherwise.
+    InvalidTypeError, InvalidValueError
+        If it is no figure, or the name ends otherwise.
     FileError
         If it cannot be written.
 
@@ -62,6 +62,8 @@ def save_picture(figure: Figure, path: str | Path) -> None:
     >>> from slimdc.pictures import save_picture, spectrum
     >>> save_picture(spectrum(slimdc.datasets.sample().data), "s.png")  # doctest: +SKIP
     """
+    if not callable(getattr(figure, "savefig", None)):
+        raise InvalidTypeError("figure", shown(figure), "a figure of matplotlib")
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=120, format=picture_format(path))
     save_drawn(drawn.getvalue(), path)
@@ -97,5 +99,5 @@ def save_drawn(picture: bytes, path: str | Path) -> None:
     """
     try:
         replace(checked_path("path", path), picture)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # names that no system can write, too
         raise FileError(str(path), f"{error}", "a path that can be written") from error

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from slimdc._array import to_numpy
-from slimdc._checks import one_of, shown
+from slimdc._checks import finite, instance_of, instances_of, one_of, positive, shown, values_of
 from slimdc.chains import Chain
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization import SlimmableDataset
@@ -39,6 +39,8 @@ def spectrum(data: SlimmableDataset) -> Figure:
 
     Raises
     ------
+    InvalidTypeError
+        If it is no set.
     MissingLibraryError
         If matplotlib is not installed.
 
@@ -46,6 +48,7 @@ def spectrum(data: SlimmableDataset) -> Figure:
     --------
     >>> figure = spectrum(slimdc.datasets.sample().data)  # doctest: +SKIP
     """
+    instance_of("data", data, SlimmableDataset)
     figure = new_figure(5.0, 3.5)
     draw_spectrum(figure.subplots(), data)
     return figure
@@ -95,6 +98,8 @@ def accuracies(
     one_of("against", against, ("components", "bytes"))
     if not isinstance(chains, Mapping) or not chains:
         raise InvalidTypeError("chains", shown(chains), "a mapping of names to chains")
+    instances_of("chains", chains, str)
+    instances_of("chains", chains.values(), Chain)
     for name, chain in chains.items():
         if not chain.cells:
             found = f"{shown(name)} without a finished cell"
@@ -156,8 +161,16 @@ def convergence(curves: Mapping[str, Sequence[tuple[float, float]]], what: str) 
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        If there is no curve, or one that is none.
+    MissingLibraryError
+        If matplotlib is not installed.
     """
-    return _lines(curves, "step", what, scale="linear")
+    instance_of("what", what, str)
+    return _lines(_curves(curves, (2,)), "step", what, scale="linear")
 
 
 def sensitivity(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
@@ -171,8 +184,14 @@ def sensitivity(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError, MissingLibraryError
+        As for `convergence`.
     """
-    return _lines(curves, "weight, as a multiple of the default", "accuracy, %", scale="log")
+    across = "weight, as a multiple of the default"
+    return _lines(_curves(curves, (2,), "log"), across, "accuracy, %", scale="log")
 
 
 def budgets(curves: Mapping[str, Sequence[tuple[float, ...]]]) -> Figure:
@@ -187,26 +206,50 @@ def budgets(curves: Mapping[str, Sequence[tuple[float, ...]]]) -> Figure:
     -------
     matplotlib.figure.Figure
 
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError, MissingLibraryError
+        As for `convergence`.
+
     Examples
     --------
     >>> figure = budgets({"ours": [(608, 68.6), (4_009, 80.5)]})  # doctest: +SKIP
     """
-    if not isinstance(curves, Mapping):
-        raise InvalidTypeError("curves", shown(curves), "a mapping of names to curves")
-    means = {name: [(point[0], point[1]) for point in curve] for name, curve in curves.items()}
+    known = _curves(curves, (2, 3), "log")
+    means = {name: [point[:2] for point in points] for name, points in known.items()}
     figure = _lines(means, "bytes", "accuracy, %", scale="log")
-    for i, curve in enumerate(curves.values()):
-        for place, mean, *spread in curve:
+    for i, points in enumerate(known.values()):
+        for place, mean, *spread in points:
             for std in spread:
                 figure.axes[0].vlines(place, mean - std, mean + std, color=f"C{i}", alpha=0.5)
     return figure
 
 
-def _lines(
-    curves: Mapping[str, Sequence[tuple[float, float]]], across: str, up: str, *, scale: str
-) -> Figure:
-    if not isinstance(curves, Mapping) or not curves:
-        raise InvalidTypeError("curves", shown(curves), "a mapping of names to curves")
+_Curves: TypeAlias = dict[str, list[tuple[float, ...]]]
+
+
+def _curves(given: object, lengths: tuple[int, ...], scale: str = "linear") -> _Curves:
+    """Check curves, of points of so many numbers."""
+    place = finite if scale == "linear" else positive
+    if not isinstance(given, Mapping) or not given:
+        raise InvalidTypeError("curves", shown(given), "a mapping of names to curves")
+    expected = f"a sequence of points of {' or '.join(map(str, lengths))} numbers"
+    known: _Curves = {}
+    for name, curve in given.items():
+        points = [
+            values_of("curves", point, expected) for point in values_of("curves", curve, expected)
+        ]
+        if not points or any(len(point) not in lengths for point in points):
+            raise InvalidValueError("curves", shown(curve), expected)
+        drawn = [
+            (place("curves", point[0]), *(finite("curves", number) for number in point[1:]))
+            for point in points
+        ]
+        known[instance_of("curves", name, str)] = drawn
+    return known
+
+
+def _lines(curves: _Curves, across: str, up: str, *, scale: str) -> Figure:
     figure = new_figure(5.0, 3.5)
     axis = figure.subplots()
     for name, points in curves.items():

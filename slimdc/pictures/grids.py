@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slimdc._checks import shown
+from slimdc._checks import instance_of, instances_of, shown, whole_number, whole_numbers
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.notebook.thumbnails import shortened
 from slimdc.parameterization import SlimmableDataset
@@ -50,6 +50,9 @@ def samples(sets: Mapping[str, SlimmableDataset], *, per_class: int = 1) -> Figu
     """
     if not isinstance(sets, Mapping) or not sets:
         raise InvalidTypeError("sets", shown(sets), "a mapping of names to sets")
+    instances_of("sets", sets, str)
+    instances_of("sets", sets.values(), SlimmableDataset)
+    per_class = whole_number("per_class", per_class, at_least=1)
     figure = _grid({name: first_of_each_class(data, per_class) for name, data in sets.items()})
     first = next(iter(sets.values()))
     places = np.cumsum([0, *(min(per_class, held) for held in first.samples)])
@@ -85,6 +88,12 @@ def components(
     MissingLibraryError
         If matplotlib is not installed.
     """
+    instance_of("data", data, SlimmableDataset)
+    label = whole_number("label", label, at_least=0)
+    counts = whole_numbers("counts", counts, at_least=1)
+    columns = whole_number("columns", columns, at_least=1)
+    if not counts:
+        raise InvalidValueError("counts", "none", "a number of components, or several")
     if label not in data.labels:
         raise InvalidValueError("label", shown(label), f"one of {shown(data.labels)}")
     rows = np.flatnonzero(data.members == label)[:columns]

@@ -284,7 +284,7 @@ class ReplayBuffer:
         FileError
             It cannot be read, is damaged, or is no buffer of this version.
         """
-        return cls._resumed(os.fspath(path), read_whole(path))
+        return cls._resumed(str(checked_path("path", path)), read_whole(path))
 
     @classmethod
     def _resumed(cls, name: str, state: bytes) -> Self:

@@ -122,14 +122,14 @@ def _check_ours(format_: str, others: dict[str, Any]) -> None:
     if format_ not in ("auto", _OWN):
         raise InvalidValueError("format", shown(format_), f"'auto' or {_OWN!r} for URLs and bytes")
     for name, usual in (("experiment", None), ("factor", 1), ("classes", None)):
-        if others[name] != usual:
+        if type(others[name]) is not type(usual) or others[name] != usual:
             expected = f"{usual}: a slimmable file says all of it"
             raise InvalidValueError(name, shown(others[name]), expected)
 
 
 def _looks_ours(path: Path) -> bool:
     """Tell whether a file begins as safetensors do; one that is not there is refused later."""
-    if path.is_dir():
+    if os.path.isdir(path):  # False of names that are too long
         return False
     with opened(path) as source:
         return source.read(0, 9)[8:] == b"{"
