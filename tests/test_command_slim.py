@@ -91,6 +91,7 @@ class TestSeveral:
             nbytes = slimdc.load(made).nbytes
             assert line.split() == [str(made), str(k), f"{nbytes:,}", f"{size:,}"]
 
+    @pytest.mark.slow
     def test_bytes(self, images: Path, tmp_path: Path, capsys) -> None:
         out, data = tmp_path / "{nbytes}", slimdc.load(images)
         arguments = ["slim", str(images), str(out), "--steps", "0", "--json"]

@@ -25,6 +25,7 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "EVALUATION", replace(demo.EVALUATION, width=1, steps=1))
 
 
+@pytest.mark.slow
 def test_the_table_and_the_picture_say_the_same(tmp_path: Path, capsys) -> None:
     picture = tmp_path / "demo.svg"
     assert cli.main(["demo", "--picture", str(picture)]) == 0

@@ -256,6 +256,7 @@ def test_bytes_stay_within_the_bits(
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=max(3, EXAMPLES // 8))
 @given(
     st.sampled_from(list(SHAPES)),

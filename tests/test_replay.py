@@ -393,6 +393,7 @@ def test_a_task_of_fewer_components_than_the_floor_is_refused() -> None:
         buffer.add(task([4], 0, each=2))
 
 
+@pytest.mark.slow
 def test_a_class_may_return_for_ever_within_a_budget_in_bytes() -> None:
     """U has a row for each sample that came, which components do not count."""
     counted = ReplayBuffer(components=4, classes=CLASSES)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from slimdc._checks import path
+from slimdc._files import regular_file
 from slimdc.errors import FileError, InvalidValueError
 
 __all__ = ["Journal", "read"]
@@ -122,7 +123,9 @@ def read(folder: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]
     lines = path("results", folder) / _LINES
     try:
         whole = _whole_lines(lines)
-    except OSError as error:
+    except FileError:
+        raise
+    except (OSError, ValueError) as error:
         raise FileError(str(lines), f"{error}", "a folder of results") from error
     if not whole:
         raise FileError(str(lines), "no results", "a folder of results")
@@ -132,7 +135,8 @@ def read(folder: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]
 def _whole_lines(lines: Path) -> list[bytes]:
     if not lines.exists():
         return []
-    return [line for line in lines.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    held = regular_file(lines, "JSON lines of a chain").read_bytes()
+    return [line for line in held.splitlines(keepends=True) if line.endswith(b"\n")]
 
 
 def _parsed(lines: Path, whole: list[bytes]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
 from slimdc._checks import path as checked_path
+from slimdc._files import regular_file
 from slimdc.errors import FileError, SlimdcError
 
 __all__ = ["LocalSource", "MemorySource", "Source", "is_url", "opened"]
@@ -156,13 +157,8 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Source]:
             yield remote_source(path)
         return
     target = checked_path("path", path)
-    with _told(os.fspath(path)):
-        # Waiting for a pipe to be written, or reading a device to its end, could take for ever.
-        if not target.is_file():
-            problem = "no regular file" if target.exists() else "no such file"
-            raise FileError(os.fspath(path), found=problem, expected="a file to read")
-        with target.open("rb", buffering=0) as file:
-            yield LocalSource(os.fspath(path), file)
+    with _told(os.fspath(path)), regular_file(target).open("rb", buffering=0) as file:
+        yield LocalSource(os.fspath(path), file)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 
 from slimdc._array import HostArray
 from slimdc._checks import path as checked_path
+from slimdc._files import regular_file
 from slimdc.errors import FileError
 from slimdc.storage.atomic import write_whole
 from slimdc.storage.json_text import plain_json
@@ -221,12 +222,8 @@ def read_whole(path: str | os.PathLike[str]) -> bytes:
     """
     source = checked_path("path", path)
     try:
-        # Waiting for a pipe to be written, or reading a device to its end, could take for ever.
-        if not source.is_file():
-            problem = "no regular file" if source.exists() else "no such file"
-            raise FileError(os.fspath(path), found=problem, expected="a file to read")
         # Read at once: a file mapped into memory ends the process if somebody truncates it.
-        return source.read_bytes()
+        return regular_file(source).read_bytes()
     except FileError:
         raise
     except MemoryError as error:

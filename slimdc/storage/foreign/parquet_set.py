@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slimdc._checks import shown
+from slimdc._files import regular_file
 from slimdc.datasets.image_stack import Encoded, encoded, stacked
 from slimdc.errors import FileError, MissingLibraryError
 from slimdc.parameterization import SlimmableDataset
@@ -46,13 +47,15 @@ def opened(path: Path) -> Any:
     """
     parquet = _pyarrow().parquet
     try:
-        with path.open("rb") as file:
+        with regular_file(path).open("rb") as file:
             held = parquet.ParquetFile(file)
             names = held.schema_arrow.names
             columns = [_IMAGE, _LABEL] if {_IMAGE, _LABEL} <= set(names) else None
             table = held.read(columns)
             table.validate(full=True)  # damaged offsets and names would fail later, where used
             return table
+    except FileError:
+        raise
     except Exception as error:  # pyarrow's errors are of many classes, and OSError is among them
         raise FileError(str(path), f"a damaged table ({error})", "a file of parquet") from error
 
@@ -177,6 +180,6 @@ def _names(content: Any) -> list[Any]:
     try:
         features = json.loads(content.schema.metadata[_METADATA])["info"]["features"]
         names = features[_LABEL]["names"]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return []
     return names if isinstance(names, list) else []

@@ -15,6 +15,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from slimdc._files import regular_file
 from slimdc.errors import FileError, MissingLibraryError
 
 __all__ = ["TensorPair", "joined", "opened", "opened_pair", "payload", "tensor"]
@@ -183,7 +184,7 @@ def _is_tensor(value: Any) -> bool:
 def _loaded(path: Path) -> Any:
     torch = _torch()
     try:
-        _check_size(path)
+        _check_size(regular_file(path))
         stand_ins = [(_Passed, name) for name in _SCALARS]
         with (
             path.open("rb") as file,
