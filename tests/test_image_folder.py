@@ -12,7 +12,13 @@ from PIL import Image
 
 import slimdc
 from slimdc import cli, datasets
-from slimdc.errors import FileError, InvalidTypeError, InvalidValueError, MissingLibraryError
+from slimdc.errors import (
+    FileError,
+    InvalidTypeError,
+    InvalidValueError,
+    MissingLibraryError,
+    SlimdcWarning,
+)
 
 
 def image(path: Path, colour: object, size: tuple[int, int] = (4, 6), mode: str = "RGB") -> None:
@@ -28,7 +34,6 @@ def folder(tmp_path: Path) -> Path:
         image(tmp_path / part / "cat" / "c.bmp", (0, 3, 0))
         image(tmp_path / part / "cat" / ".hidden.png", (9, 9, 9))
         (tmp_path / part / "cat" / "notes.txt").write_text("no image")
-        (tmp_path / part / "empty").mkdir()
     return tmp_path
 
 
@@ -106,7 +111,7 @@ def test_what_is_no_image(folder) -> None:
 
 def test_folders_that_are_none(folder, tmp_path) -> None:
     with pytest.raises(FileError, match=r"root: found .*without folders of images"):
-        datasets.image_folder(folder / "train" / "empty")
+        datasets.image_folder(folder / "train" / "cat")
     image(folder / "test" / "bird" / "1.png", (0, 0, 0))
     with pytest.raises(FileError, match=r"the classes \['bird'\]"):
         datasets.image_folder(folder)
@@ -114,8 +119,8 @@ def test_folders_that_are_none(folder, tmp_path) -> None:
         datasets.image_folder(5)  # type: ignore[arg-type]
     with pytest.raises(InvalidValueError, match="root: found"):
         datasets.read(folder, root=tmp_path)
-    with pytest.raises(FileError, match=r"empty', which holds nothing of this, expected one of"):
-        datasets.read(folder / "train" / "empty")
+    with pytest.raises(FileError, match=r"cat', which holds nothing of this, expected one of"):
+        datasets.read(folder / "train" / "cat")
     with pytest.raises(FileError, match="nowhere', which is not there, expected one of 'cifar10'"):
         datasets.read(folder / "nowhere")
 
@@ -181,3 +186,12 @@ def test_folders_whose_numbers_no_class_can_be_are_names(tmp_path: Path) -> None
     data = slimdc.read(tmp_path)
     assert data.labels == (0, 1)
     assert data.names == ("1", "9" * 20)
+
+
+def test_a_folder_without_images_is_no_class_and_said(folder: Path) -> None:
+    before = datasets.image_folder(folder)
+    (folder / "train" / "aardvarks").mkdir()
+    (folder / "train" / "aardvarks" / "notes.txt").write_text("none yet")
+    with pytest.warns(SlimdcWarning, match=r"no images in \['aardvarks'\].*images end in .bmp, "):
+        after = datasets.image_folder(folder)
+    assert after.names == before.names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ import slimdc
 from slimdc.backend import Array, Compute
 from slimdc.errors import NumericalError
 from slimdc.losses import Weights
+from slimdc.methods import METHODS
 from slimdc.methods.method import Task
 from slimdc.methods.parameter_matching import slimming_plan
 from slimdc.networks import HEAD, HEAD_BIAS, ConvNet
@@ -231,3 +233,17 @@ def test_a_loss_that_is_not_finite_ends_a_run_at_the_next_report() -> None:
     with pytest.raises(NumericalError, match=r"by step 20"):
         list(trainer.steps())
     assert trainer.count == 20
+
+
+@pytest.mark.parametrize("method", ["parameter-matching", "frepo", "dm", "rfad", "kip"])
+@pytest.mark.parametrize("steps", [1, 2, 3])
+@pytest.mark.parametrize("rate", [1e15, 1e25, 1e37])
+def test_steps_that_leave_all_bounds_end_in_a_set_or_are_said_to(
+    method: str, steps: int, rate: float
+) -> None:
+    x = np.random.default_rng(0).standard_normal((20, 8)).astype(np.float32)
+    data = slimdc.SlimmableDataset.from_arrays(x, [0, 1] * 10)
+    preset = replace(METHODS[method].slim.presets["default"], rate=rate, steps=steps)
+    # A set that could not be built would be said otherwise; what is not finite is refused there.
+    with contextlib.suppress(NumericalError):
+        slimdc.slim(data, 2, method=method, preset=preset, progress=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from slimdc._checks import shown, whole_numbers
 from slimdc.datasets.image_stack import stacked
 from slimdc.datasets.places import expanded
 from slimdc.datasets.real import RealDataset
-from slimdc.errors import FileError, InvalidTypeError, InvalidValueError
+from slimdc.errors import FileError, InvalidTypeError, InvalidValueError, SlimdcWarning
 
 __all__ = ["holds_images", "image_folder"]
 
@@ -51,10 +52,15 @@ def image_folder(
     InvalidTypeError, InvalidValueError
         `root` is no path, or `size` no size.
     FileError
-        There is no such folder, no image in a class, an image that cannot be read, images of
+        There is no such folder, no image in it, an image that cannot be read, images of
         several sizes without `size`, or a test class that is no training class.
     MissingLibraryError
         Pillow is not installed.
+
+    Warns
+    -----
+    SlimdcWarning
+        If a folder beside those of classes holds no image.
 
     Examples
     --------
@@ -71,6 +77,7 @@ def image_folder(
     names = _classes(train)
     if not names:
         raise FileError("root", f"{base} without folders of images", "a folder for each class")
+    _warn_of_empty(train)
     known = _files(train, names)
     held = [] if test is None else _files(test, names)
     if test is not None and not set(_classes(test)) <= set(names):
@@ -117,6 +124,14 @@ def _parts(base: Path) -> tuple[Path, Path | None]:
 def _classes(folder: Path) -> list[str]:
     """Name the folders that hold an image."""
     return sorted(path.name for path in _listed(folder) if os.path.isdir(path) and _images(path))
+
+
+def _warn_of_empty(folder: Path) -> None:
+    """Say which folders are no classes, for want of an image."""
+    empty = [path.name for path in _listed(folder) if os.path.isdir(path) and not _images(path)]
+    if empty:
+        said = f"{folder}: no images in {shown(empty)}, which are no classes then; images end in "
+        warnings.warn(said + ", ".join(sorted(_SUFFIXES)), SlimdcWarning, stacklevel=3)
 
 
 def _images(folder: Path) -> list[Path]:

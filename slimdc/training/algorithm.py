@@ -31,7 +31,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from slimdc.backend import Array, Groups, Ranks, Tensors, ranks_of
-from slimdc.errors import NumericalError
+from slimdc.errors import InvalidValueError, NumericalError
 from slimdc.networks import keeps_statistics
 from slimdc.parameterization import SlimmableDataset
 from slimdc.training.monitor import Monitor, Terms
@@ -75,7 +75,7 @@ def run(plan: Plan, monitor: Monitor, digest: Callable[[], str], title: str) -> 
     InvalidValueError
         If the checkpoint belongs to another run, or to other ranks.
     NumericalError
-        If the loss or the tensors are no longer finite.
+        If the loss or the tensors are no longer finite, or make no set in the end.
     """
     backend = plan.compute.backend
     own = _generators(ranks_of(backend), plan.rng)
@@ -85,7 +85,13 @@ def run(plan: Plan, monitor: Monitor, digest: Callable[[], str], title: str) -> 
         watch.begin(algorithm)
         for terms in algorithm.steps():
             watch.after(algorithm, terms)
-    return plan.parameterization.finish(algorithm.tensors)
+    try:
+        return plan.parameterization.finish(algorithm.tensors)
+    except InvalidValueError as error:  # after too long a last step: no loss was computed of it
+        found = f"tensors that make no set ({error.argument}: {error.found})"
+        raise NumericalError(
+            "training", found, "steps that end in one; take a lower rate"
+        ) from error
 
 
 class Algorithm:
