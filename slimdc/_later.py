@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from slimdc._checks import shown
-from slimdc.backend import get
+from slimdc.backend import resolve
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.learning import chosen_settings
 from slimdc.methods.method import Way
@@ -115,5 +117,6 @@ def check_evaluating(options: Mapping[str, Any]) -> None:
 
 
 def _check_backend(options: Mapping[str, Any]) -> None:
-    if options["backend"] != "auto":
-        get(options["backend"], options["device"])
+    backend = options["backend"]
+    if not (isinstance(backend, str) and backend == "auto"):  # which is that of the data
+        resolve(backend, np.zeros(0), options["device"])

@@ -308,6 +308,19 @@ def test_what_fails_at_once_binds_no_folder(tmp_path: Path) -> None:
         run(tmp_path / "cut", seed=4)
 
 
+def test_a_backend_itself_computes_and_goes_on(tmp_path: Path) -> None:
+    told = {"backend": slimdc.backend.get("numpy"), "device": None}
+    changed = {"condense": CONDENSE | told, "slim": SLIM | told, "evaluate": EVALUATE | told}
+    first = run(tmp_path, **changed)
+    assert first.cells == run(tmp_path / "by its name").cells
+    # In another process it is another object.
+    changed = {
+        name: options | {"backend": slimdc.backend.get("numpy")}
+        for name, options in changed.items()
+    }
+    assert run(tmp_path, **changed).cells == first.cells
+
+
 def test_options_of_what_trains_nothing_are_not_asked_for(tmp_path: Path) -> None:
     told = {"condense": {"width": 8}, "slim": {"steps": 3}}
     assert len(run(tmp_path, method="random", **told).cells) == 5
