@@ -1,6 +1,6 @@
 """Fig. 7, left, judged again: the same sets, from which networks learn for longer.
 
-    python benchmarks/longer.py                    # what is missing, of sets that `continual.py` left
+    python benchmarks/longer.py              # what is missing, of sets that `continual.py` left
     python benchmarks/longer.py --orders 0 --only "slimdc, trained, 100 components"
     python benchmarks/longer.py --table
 
