@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from slimdc._array import HostArray
-from slimdc._checks import one_of, shown
+from slimdc._checks import one_of, shown, whole_number
 from slimdc._checks import path as checked_path
 from slimdc.errors import FileError, InvalidValueError
 from slimdc.parameterization import SlimmableDataset
@@ -121,8 +121,13 @@ def _check_ours(format_: str, others: dict[str, Any]) -> None:
     """Refuse what is only said of sets of others; these are files and folders on this machine."""
     if format_ not in ("auto", _OWN):
         raise InvalidValueError("format", shown(format_), f"'auto' or {_OWN!r} for URLs and bytes")
-    for name, usual in (("experiment", None), ("factor", 1), ("classes", None)):
-        if type(others[name]) is not type(usual) or others[name] != usual:
+    packed = whole_number("factor", others["factor"], at_least=1) != 1
+    for name, usual, said in (
+        ("experiment", None, others["experiment"] is not None),
+        ("factor", 1, packed),
+        ("classes", None, others["classes"] is not None),
+    ):
+        if said:
             expected = f"{usual}: a slimmable file says all of it"
             raise InvalidValueError(name, shown(others[name]), expected)
 
