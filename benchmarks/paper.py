@@ -218,7 +218,7 @@ def done(folder: Path) -> int:
 def alone(folder: Path) -> Iterator[bool]:
     """Hold a job, unless another process does."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
+    with (folder / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -73,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _failed(one_line(error))
         except KeyboardInterrupt:
             saved = getattr(options, "checkpoint", None)
+            saved = options.results if options.command == "chain" else saved
             resume = f"; the same command goes on from {saved}" if saved else ""
             tell(f"interrupted{resume}")
             return _INTERRUPTED

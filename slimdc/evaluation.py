@@ -54,10 +54,10 @@ class Evaluation(OfNetworks):
         object.__setattr__(self, "steps", whole_number("steps", self.steps, at_least=1))
 
     def __str__(self) -> str:
-        count = len(self.accuracies)
+        count, steps = len(self.accuracies), f"{self.steps} step{'s' * (self.steps != 1)}"
         if count == 1:
-            return f"{self.mean:.2f} % (1 network, {self.steps} steps)"
-        return f"{self.mean:.2f} ± {self.std:.2f} % ({count} networks, {self.steps} steps)"
+            return f"{self.mean:.2f} % (1 network, {steps})"
+        return f"{self.mean:.2f} ± {self.std:.2f} % ({count} networks, {steps})"
 
     def _repr_html_(self) -> str:
         return evaluation_as_html(self)

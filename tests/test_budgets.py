@@ -428,3 +428,10 @@ def test_any_units(scale: float) -> None:
     assert np.isfinite(small.arrays()[0]).all()
     with np.errstate(all="raise"):
         assert slim(data.with_factors(u, s, scale * vx, vy), nbytes=500).codes == small.codes
+
+
+def test_bytes_that_hold_the_set_as_it_is_change_nothing() -> None:
+    data = slimdc.SlimmableDataset.from_arrays(np.random.default_rng(0).random((6, 5)), [0, 1] * 3)
+    whole = len(slimdc.dumps(data))
+    assert slimdc.dumps(slimdc.slim(data, nbytes=whole, steps=0)) == slimdc.dumps(data)
+    assert len(slimdc.dumps(slimdc.slim(data, nbytes=whole - 1, steps=0))) < whole

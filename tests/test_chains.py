@@ -308,6 +308,24 @@ def test_what_fails_at_once_binds_no_folder(tmp_path: Path) -> None:
         run(tmp_path / "cut", seed=4)
 
 
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "pets" / "train").mkdir(parents=True)
+    with pytest.raises(
+        FileError, match=r"a folder of \['train'\], expected a new folder, or one of"
+    ):
+        run(tmp_path / "pets")
+    assert [each.name for each in (tmp_path / "pets").iterdir()] == ["train"]
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / ".hidden").write_text("")
+    assert run(tmp_path / "new").cells
+
+
+def test_a_start_is_called_as_given_in_the_table(tmp_path: Path) -> None:
+    found = run(tmp_path, start=problem(), x=None, y=None, sizes=(1,), slim_by=("truncate",))
+    assert "| (a set given) | as given | " in table([found])
+    assert "parameter-matching" not in table([found])
+
+
 def test_a_backend_itself_computes_and_goes_on(tmp_path: Path) -> None:
     told = {"backend": slimdc.backend.get("numpy"), "device": None}
     changed = {"condense": CONDENSE | told, "slim": SLIM | told, "evaluate": EVALUATE | told}

@@ -438,3 +438,43 @@ def test_a_picture_that_fails_takes_no_figures_along(
     told = capsys.readouterr()
     assert len(json.loads(told.out)["sets"]) == 1
     assert "no space" in told.err
+
+
+def test_sets_of_other_shapes_are_refused_before_any_is_trained_on(
+    images: Path, vectors: Path, capsys, monkeypatch
+) -> None:
+    def trains(*_: object, **__: object) -> None:
+        raise AssertionError("trained")
+
+    monkeypatch.setattr(slimdc, "evaluate", trains)
+    assert cli.main(["evaluate", str(images), str(vectors), "--data", "sample"]) == 1
+    assert "x_test: found samples of shape" in error_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (["demo", "--picture", "a.jpg"], "--picture: found a.jpg, expected a name that ends in"),
+        (["plot", "spectrum", "{set}", "-o", "a.png", "-k", "1"], "-k: found [1], expected none"),
+        (
+            ["slim", "{set}", "out", "-k", "1", "--method", "truncate", "--steps", "5"],
+            "steps: foun",
+        ),
+    ],
+)
+def test_options_that_do_not_belong_are_refused(
+    images: Path, capsys, tmp_path: Path, monkeypatch, call: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main([word.format(set=images) for word in call]) == 1
+    assert message in error_line(capsys)
+
+
+def test_an_interrupted_chain_says_how_it_goes_on(tmp_path: Path, capsys, monkeypatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("slimdc.commands.data.all_images", interrupted)
+    assert cli.main(["chain", str(tmp_path / "results")]) == 130
+    told = f"slimdc: interrupted; the same command goes on from {tmp_path / 'results'}\n"
+    assert capsys.readouterr().err == told

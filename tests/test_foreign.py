@@ -164,7 +164,7 @@ def test_iterations_are_not_taken_for_parts(tmp_path) -> None:
         slimdc.read(folder, preprocessing="none")
     with pytest.raises(FileError, match="a bare tensor without a file of labels beside it"):
         slimdc.read(folder / "images_100.pt", preprocessing="none")
-    with pytest.raises(FileError, match="a bare tensor without"):
+    with pytest.raises(FileError, match="the labels of a pair, expected the images alone"):
         slimdc.read(folder / "labels_500.pt", preprocessing="none")
 
 
@@ -524,6 +524,24 @@ def test_a_whitening_is_undone_or_asked_for(tmp_path) -> None:
     assert slimdc.read(tmp_path / "ours", preprocessing=space).preprocessing.is_complete
     with pytest.raises(InvalidValueError, match="'vico' knows means and deviations only"):
         slimdc.write(data, tmp_path / "other", format="vico")
+
+
+def test_numbers_that_are_no_pixels_are_asked_for(tmp_path) -> None:
+    torch = library("torch")
+    rng = np.random.default_rng(0)
+    x = rng.random((6, 3, 8, 8), dtype=np.float32)
+    y = torch.arange(6) % 3
+    torch.save((torch.from_numpy(x), y), tmp_path / "pixels.pt")
+    torch.save((torch.from_numpy((x - 0.5) / 0.25), y), tmp_path / "standardised.pt")
+    with pytest.raises(InvalidValueError, match=r"'auto' for .* 'idc', which does not hold pixels"):
+        slimdc.read(tmp_path / "standardised.pt")
+    space = Preprocessing([0.5] * 3, [0.25] * 3)
+    brought = slimdc.read(tmp_path / "pixels.pt", preprocessing=space)
+    said = slimdc.read(tmp_path / "standardised.pt", preprocessing=space)
+    assert said.preprocessing == brought.preprocessing == space
+    np.testing.assert_allclose(given(said)[0], given(brought)[0], atol=1e-5)
+    assert slimdc.storage.inspect(tmp_path / "pixels.pt").space_said
+    assert not slimdc.storage.inspect(tmp_path / "standardised.pt").space_said
 
 
 # What is no set.
@@ -944,9 +962,12 @@ def test_the_command_fits_whitenings(tmp_path, capsys) -> None:
     assert command(out, tmp_path / "pictures", "--format", "rded", *data) == 0
     assert recognised(tmp_path / "pictures") == "rded"
     capsys.readouterr()
+    sized = ("--data", tmp_path / "real", "--size", "6")
+    assert command(archive, out, "--preprocessing", "zca-rfad", *sized) == 1
+    assert "6, 6" in capsys.readouterr().err  # the set's are of 8 x 8
     assert command(archive, out, "--preprocessing", "zca-rfad") == 1
     assert "--data: found None" in capsys.readouterr().err
     assert command(archive, out, "--preprocessing", "zca-other", *data) == 1
-    assert "recipe: found 'other'" in capsys.readouterr().err
+    assert "--preprocessing: found zca-other, expected one of auto, none" in capsys.readouterr().err
     assert command(out, tmp_path / "again", "--preprocessing", "zca-rfad", *data) == 1
     assert "a slimmable file says its space" in capsys.readouterr().err

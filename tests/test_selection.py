@@ -13,7 +13,7 @@ from conftest import library
 
 import slimdc
 from slimdc import cli
-from slimdc.errors import InvalidTypeError, InvalidValueError, MissingBackendError, SlimdcWarning
+from slimdc.errors import InvalidTypeError, InvalidValueError, MissingLibraryError, SlimdcWarning
 from slimdc.methods import METHODS, YOCO, YocoSettings
 from slimdc.methods.yoco import prediction_errors
 from slimdc.parameterization import SlimmableDataset
@@ -75,11 +75,16 @@ def test_classes_of_few_or_equal_samples_give_what_they_have() -> None:
         slimdc.slim((x, y), 7, method="kmeans")
 
 
-def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
     x, y, _ = blobs()
-    with pytest.raises(MissingBackendError, match=r'pip install "slimdc\[select\]"'):
+    with pytest.raises(MissingLibraryError, match=r'pip install "slimdc\[select\]"'):
         slimdc.slim((x, y), 2, method="kmeans")
+    # A chain says so before it condenses.
+    results = tmp_path / "results"
+    with pytest.raises(MissingLibraryError, match="found 'kmeans' without scikit-learn"):
+        slimdc.chain(x, y, (2, 1), x_test=x, y_test=y, results=results, slim_by=("kmeans",))
+    assert not results.exists()
 
 
 # YOCO

@@ -152,8 +152,8 @@ def coded(choice: Choice, data: SlimmableDataset) -> SlimmableDataset:
 
 
 def fits(data: SlimmableDataset, nbytes: int) -> bool:
-    """Tell whether a set of few bits has a file of so many bytes at most: then nothing is lost."""
-    return data.codes is not None and len(dumped(data)) <= nbytes
+    """Tell whether the file of a set has so many bytes at most: then nothing need be lost."""
+    return len(dumped(data)) <= nbytes
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from slimdc._checks import path
+from slimdc._checks import path, shown
 from slimdc._files import regular_file
 from slimdc.errors import FileError, InvalidValueError
 
@@ -55,6 +55,7 @@ class Journal:
         # As it will be read: JSON has no tuples.
         wanted = json.loads(json.dumps(configuration))
         try:
+            self._check_alone()
             (self.folder / "sets").mkdir(parents=True, exist_ok=True)
             whole = _whole_lines(self._lines)
             known, self.cells = _parsed(self._lines, whole) if whole else ({}, {})
@@ -75,6 +76,14 @@ class Journal:
                 f"{self.folder}, whose results were made with {_difference(known, wanted)}",
                 f"a folder of this configuration, with {_difference(wanted, known)}, or a new one",
             )
+
+    def _check_alone(self) -> None:
+        """Refuse a folder of something else, such as the data themselves."""
+        names = os.listdir(self.folder) if self.folder.exists() else []
+        held = {name for name in names if not name.startswith(".")}
+        if held and _LINES not in held and held != {"sets"}:
+            found = f"a folder of {shown(sorted(held))}"
+            raise FileError(str(self.folder), found, "a new folder, or one of results")
 
     def _begin(self, configuration: Mapping[str, Any]) -> None:
         """Write the first line, also where it was cut off, but to no file of something else."""

@@ -75,6 +75,8 @@ def check_options(options: OptionsOf, condenses: Way | None, slims: Sequence[Way
         No cell could be filled with them; the call is named before the argument.
     """
     for name, way in (("condense", condenses), *(("slim", way) for way in slims)):
+        if way is not None and way.library is not None:
+            way.library()
         if way is not None and way.plan is not None:
             with _blaming(name):
                 check_making(way, with_defaults(_CALLS[name], options[name]))

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from slimdc._checks import instances_of
-from slimdc.chains.cells import RETRAINED, Chain
+from slimdc.chains.cells import RETRAINED, START, Chain
 from slimdc.errors import InvalidValueError
 
 __all__ = ["table"]
+
+_TITLES = {RETRAINED: RETRAINED, START: "as given"}
 
 
 def table(chains: Sequence[Chain]) -> str:
@@ -55,9 +57,9 @@ def table(chains: Sequence[Chain]) -> str:
     for method in dict.fromkeys(chain.method for chain in chains):
         same = [chain for chain in chains if chain.method == method]
         ways = dict.fromkeys(way for chain in same for way in chain.ways)
-        name = method
+        name = "(a set given)" if START in ways else method
         for way in ways:
-            title = way if way == RETRAINED else f"slimmed by {way}"
+            title = _TITLES.get(way, f"slimmed by {way}")
             lines.append(_line([name, title, *(_accuracy(same, way, k) for k in sizes)]))
             name = ""
             gaps = [_gap(same, way, k) for k in sizes]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from slimdc.commands.answers import answer
 from slimdc.commands.data import in_layout, train_images, with_matrix, with_matrix_beside
 from slimdc.commands.messages import check_apart
-from slimdc.commands.options import add_answer, add_foreign, completed, set_file
+from slimdc.commands.options import add_answer, add_foreign, completed, set_file, whole
 from slimdc.errors import InvalidValueError
 from slimdc.parameterization.preprocessing.standardisation import STATISTICS
 from slimdc.parameterization.preprocessing.whitening import RECIPES
@@ -23,6 +23,7 @@ __all__ = ["add"]
 
 _ZCA = "zca-"
 _WHITENED = tuple(_ZCA + recipe for recipe in RECIPES)
+_SPACES = ("auto", "none", *STATISTICS, *_WHITENED)
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -63,7 +64,7 @@ def add(command: argparse.ArgumentParser) -> None:
             f"{', '.join(STATISTICS)}, or {', '.join(_WHITENED)} fitted to --data (default: "
             "%(default)s, as the file says)",
         ),
-        ("auto", "none", *STATISTICS, *_WHITENED),
+        _SPACES,
     )
     command.add_argument(
         "--labels",
@@ -84,6 +85,12 @@ def add(command: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="where the files of a named set are (default: as for `slimdc evaluate`)",
+    )
+    command.add_argument(
+        "--size",
+        type=whole,
+        metavar="PIXELS",
+        help="height and width that images in folders were brought to (default: all have one size)",
     )
     add_answer(command)
     command.set_defaults(run=_run)
@@ -122,7 +129,7 @@ def _with_matrix(options: argparse.Namespace, data: SlimmableDataset) -> Slimmab
         raise InvalidValueError("--data", options.data, "none: the set is in no whitened space")
     if data.preprocessing.is_complete:
         return data
-    return with_matrix(data, place, train_images(options.data, options.root)[0])
+    return with_matrix(data, place, train_images(options.data, options.root, options.size)[0])
 
 
 def _told(data: SlimmableDataset) -> str:
@@ -136,12 +143,14 @@ def _space(options: argparse.Namespace) -> Preprocessing | str:
     from slimdc.storage.foreign import FORMATS, recognised
 
     name = str(options.preprocessing)
-    if not name.startswith(_ZCA):
+    if name in _SPACES and name not in _WHITENED:
         return name
+    if name not in _SPACES:
+        raise InvalidValueError("--preprocessing", name, f"one of {', '.join(_SPACES)}")
     if options.data is None:
         raise InvalidValueError("--data", "None", f"the training images that {name} is fitted to")
     source = recognised(options.sets, options.source)
     if source not in FORMATS:
         raise InvalidValueError("--preprocessing", name, "auto: a slimmable file says its space")
-    x, layout = train_images(options.data, options.root)[0], FORMATS[source].layout
+    x, layout = train_images(options.data, options.root, options.size)[0], FORMATS[source].layout
     return Preprocessing.zca(in_layout(x, layout), layout, recipe=name.removeprefix(_ZCA))

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from slimdc.commands.messages import check_target, progress
+from slimdc.errors import InvalidValueError
 
 __all__ = ["add"]
 
@@ -28,5 +29,7 @@ def add(command: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     from slimdc import demo
 
+    if options.picture.suffix.lower() != ".svg":
+        raise InvalidValueError("--picture", str(options.picture), "a name that ends in .svg")
     check_target(options.picture, "--picture")
     demo.run(picture=options.picture, seed=options.seed, progress=progress())

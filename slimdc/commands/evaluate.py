@@ -68,6 +68,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     import slimdc
+    from slimdc._inputs import open_samples
     from slimdc.commands.data import in_layout, real_images, with_matrix
 
     if options.out is not None:
@@ -84,6 +85,9 @@ def _run(options: argparse.Namespace) -> None:
         _compare(place, data, dict(enumerate(names)))
     pairs = zip(options.sets, sets, strict=True)
     sets = [with_matrix(data, place, x_train) for place, data in pairs]
+    for data in sets:  # of another shape is said before any is trained on
+        first = in_layout(x_test[:1], data.layout)
+        open_samples(first, data.shape, data.layout, data.preprocessing, "x_test")
     results: list[Evaluation] = []
     for place, data in zip(options.sets, sets, strict=True):
         result = slimdc.evaluate(
@@ -114,6 +118,8 @@ def _run(options: argparse.Namespace) -> None:
     answer(options, f"{text}on {len(y_test):,} real test images", document)
     if options.out is not None:  # last, so that no picture that fails takes the figures along
         _draw(options.out, options.data, found)
+        if say := told(options):
+            say(f"Picture: {options.out}")
 
 
 def _compare(place: Path | str, data: SlimmableDataset, real: dict[int, str]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slimdc._checks import shown
 from slimdc.commands.answers import answer
 from slimdc.commands.messages import check_apart, check_target
 from slimdc.commands.options import add_answer, set_file, whole
@@ -74,6 +75,10 @@ def _drawn(options: argparse.Namespace) -> Figure:
 
     if options.what in ("spectrum", "components") and len(options.paths) > 1:
         raise InvalidValueError("PATH", f"{len(options.paths)} sets", f"one for {options.what}")
+    if options.k is not None and options.what != "components":
+        raise InvalidValueError(
+            "-k", shown(options.k), f"none: it is of components, not {options.what}"
+        )
     names = _names(options.paths)
     if options.what == "accuracies":
         chains = dict(zip(names, map(Chain.read, options.paths), strict=True))

@@ -98,7 +98,7 @@ def _slimmed(
 
 def _only_truncates(options: argparse.Namespace, budget: Budget) -> bool:
     """Tell whether the file need not be decoded: nothing computes then, on no backend."""
-    learns = options.steps != 0 and options.method != "truncate"
+    learns = options.steps != 0 and (options.steps is not None or options.method != "truncate")
     cuts = set(budget.size) == {"k"} and options.method in ("parameter-matching", "truncate")
     plain = options.backend == "numpy" and options.device is None and options.start == "auto"
     return cuts and plain and not learns

@@ -190,6 +190,8 @@ class Way:
         Plans its training; None for a learning-free method.
     presets : mapping
         Settings by name, ``"default"`` among them.
+    library : callable, optional
+        Raises where a library that it needs is missing; is asked before long work of others.
 
     Raises
     ------
@@ -200,6 +202,7 @@ class Way:
     start: Callable[[Task], SlimmableDataset]
     plan: Callable[[SlimmableDataset, Task], Plan] | None
     presets: Mapping[str, Any]
+    library: Callable[[], object] | None = None
 
     def __post_init__(self) -> None:
         if "default" not in self.presets:
@@ -275,15 +278,7 @@ def random_rows(task: Task) -> SlimmableDataset:
 def members_to_choose(task: Task) -> list[Host]:
     """Give the numbers of the samples of each class, if as many can be chosen as are asked for.
 
-    Raises
-    ------
-    InvalidValueError
-        If every class has fewer.
-
-    Warns
-    -----
-    SlimdcWarning
-        If some classes have fewer.
+    It raises and warns as `random_rows` does.
     """
     members = task.material.members()
     sizes = [m.size for m in members]

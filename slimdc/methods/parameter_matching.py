@@ -59,7 +59,7 @@ def slimming_plan(start: SlimmableDataset, task: Task) -> Plan:
     compute, before = task.compute, task.whole
     settings = replace(task.settings, ridge=compute.safe_ridge(task.settings.ridge))
     units = Units.of(before)
-    factors = FactorParameterization(start, compute, units)
+    factors = FactorParameterization(start, compute, units, u_s_rate=settings.u_s_rate)
     with compute.session():
         target = samples_on(compute, before, units)
     return _plan(task, factors, SetMatching(target, factors, settings), settings)

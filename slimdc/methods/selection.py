@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from slimdc.errors import MissingBackendError
+from slimdc.errors import MissingLibraryError
 from slimdc.methods.method import (
     Method,
     Task,
@@ -33,7 +33,7 @@ def central_rows(task: Task) -> SlimmableDataset:
     ------
     InvalidValueError
         If every class has fewer.
-    MissingBackendError
+    MissingLibraryError
         If scikit-learn is not installed.
 
     Warns
@@ -70,7 +70,7 @@ def _k_means() -> Any:
     try:
         from sklearn.cluster import KMeans
     except ImportError as error:
-        raise MissingBackendError(
+        raise MissingLibraryError(
             "method", "'kmeans' without scikit-learn", 'pip install "slimdc[select]"'
         ) from error
     return KMeans
@@ -86,7 +86,7 @@ METHODS = (
     Method(
         "kmeans",
         "the samples nearest to the centres of k-means (Lloyd 1982) in each class, by scikit-learn",
-        condense=Way(central_rows, None, FREE),
-        slim=Way(central_rows, None, FREE),
+        condense=Way(central_rows, None, FREE, _k_means),
+        slim=Way(central_rows, None, FREE, _k_means),
     ),
 )

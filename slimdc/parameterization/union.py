@@ -100,7 +100,7 @@ def _check_alike(sets: Sequence[Held]) -> None:
             raise InvalidValueError(name, f"preprocessing {found}", f"that of sets[0], {expected}")
         if dtype_name(whole.factors.u) != dtype:
             # Not widened: an U of float32 is not orthonormal by the measure of float64.
-            found = f"factors of {dtype_name(whole.factors.u)}"
+            found = f"factors of {dtype_name(whole.factors.u)}, which samples of that dtype make"
             raise InvalidTypeError(name, found, f"factors of {dtype}, as sets[0] has them")
 
 

@@ -120,11 +120,8 @@ def accuracies(
             low, high = zip(*((c.mean - c.std, c.mean + c.std) for c in cells), strict=True)
             axis.vlines(places, low, high, color=f"C{i}", alpha=0.5)
     axis.set_xscale("log")
-    # The budgets themselves, not powers of ten.
     cells = [cell for chain in chains.values() for cell in chain.cells]
-    ticks = _apart({cell.k if against == "components" else cell.nbytes for cell in cells})
-    axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
-    axis.set_xticks([], minor=True)
+    _mark(axis, {cell.k if against == "components" else cell.nbytes for cell in cells})
     axis.set_xlabel("components per class" if against == "components" else "bytes")
     axis.set_ylabel("accuracy, %")
     axis.grid(alpha=0.3)
@@ -139,9 +136,16 @@ def _as_they_are(legend: Any) -> None:
         text.set_parse_math(False)
 
 
-def _apart(budgets: Iterable[int]) -> list[int]:
+def _mark(axis: Any, budgets: Iterable[float]) -> None:
+    """Mark budgets themselves, not powers of ten."""
+    ticks = _apart(budgets)
+    axis.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
+    axis.set_xticks([], minor=True)
+
+
+def _apart(budgets: Iterable[float]) -> list[float]:
     """Leave out budgets that have no room beside a larger one."""
-    kept: list[int] = []
+    kept: list[float] = []
     for budget in sorted(budgets, reverse=True):
         if not kept or budget * _ROOM <= kept[-1]:
             kept.append(budget)
@@ -218,6 +222,7 @@ def budgets(curves: Mapping[str, Sequence[tuple[float, ...]]]) -> Figure:
     known = _curves(curves, (2, 3), "log")
     means = {name: [point[:2] for point in points] for name, points in known.items()}
     figure = _lines(means, "bytes", "accuracy, %", scale="log")
+    _mark(figure.axes[0], {point[0] for points in known.values() for point in points})
     for i, points in enumerate(known.values()):
         for place, mean, *spread in points:
             for std in spread:

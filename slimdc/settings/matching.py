@@ -25,6 +25,8 @@ class SlimSettings:
         LAMB's rate at the start: each factor moves by this fraction of its norm.
     rate_floor : float
         Fraction of the rate at which the cosine ends.
+    u_s_rate : float
+        Fraction of the rate at which U and s move.
     weights : Weights
         The λs of Eq. 13.
     form : {"relative", "printed"}
@@ -48,6 +50,7 @@ class SlimSettings:
     steps: int = 500
     rate: float = 1e-2
     rate_floor: float = 0.1
+    u_s_rate: float = 1.0
     weights: Weights = field(default_factory=Weights)
     form: Form = "relative"
     ridge: float = 1e-3
@@ -58,6 +61,7 @@ class SlimSettings:
     def __post_init__(self) -> None:
         check_counts(self, steps=0)
         check_positive(self, "rate", "rate_floor", "ridge")
+        put(self, "u_s_rate", non_negative("u_s_rate", self.u_s_rate))
         one_of("form", self.form, get_args(Form))
         check_kind(self, weights=Weights, pool=PoolSettings)
         put(self, "centred", truth("centred", self.centred))

@@ -18,6 +18,7 @@ from slimdc.storage.content import content_of, dumped
 from slimdc.storage.file_report import Depth, FileReport
 from slimdc.storage.float_components import significances
 from slimdc.storage.foreign import FORMATS, NAMES, read, recognised
+from slimdc.storage.foreign.reading import are_pixels
 from slimdc.storage.header import VERSION, Header
 from slimdc.storage.json_text import plain_json
 from slimdc.storage.older_files import parse_older
@@ -97,11 +98,10 @@ def inspect(
         with opened(target) as source:
             return _report(source, depth)
     name = recognised(target, format)
-    known = FORMATS[name]
     data = read(
         target,
         format=name,
-        preprocessing="auto" if known.pixels else "none",
+        preprocessing="none",
         experiment=experiment,
         factor=factor,
         classes=classes,
@@ -112,7 +112,7 @@ def inspect(
         format=name,
         version=None,
         nbytes=None if target.is_dir() else target.stat().st_size,
-        space_said=known.pixels,
+        space_said=FORMATS[name].pixels and are_pixels(data.arrays()[0]),
         damaged=None,
     )
 

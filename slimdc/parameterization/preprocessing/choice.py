@@ -66,7 +66,9 @@ def checked(preprocessing: object, shape: tuple[int, ...], layout: Layout) -> Pr
         return Preprocessing()
     if not isinstance(preprocessing, Preprocessing):
         raise InvalidTypeError(
-            "preprocessing", found=type(preprocessing).__name__, expected="a Preprocessing"
+            "preprocessing",
+            found=type(preprocessing).__name__,
+            expected="a Preprocessing, such as Preprocessing.named('cifar10')",
         )
     count, wanted = len(preprocessing.mean), channels(shape, layout)
     if count not in (1, wanted):

@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
+from slimdc._array import HostArray
 from slimdc._checks import MOST, one_of, shown, whole_number
 from slimdc.errors import FileError, InvalidTypeError, InvalidValueError
 from slimdc.parameterization import SlimmableDataset
@@ -17,13 +18,15 @@ from slimdc.parameterization.layout import check_layout
 from slimdc.parameterization.preprocessing import Preprocessing
 from slimdc.parameterization.preprocessing.standardisation import STATISTICS
 from slimdc.storage.foreign import containers
-from slimdc.storage.foreign.formats import FORMATS, NAMES, OWN_NAME, Format
+from slimdc.storage.foreign.formats import FORMATS, NAMES, OWN_NAME
 from slimdc.storage.foreign.published import Asked
 from slimdc.storage.slimmable_file import load
 from slimdc.typing import FormatName
 
-__all__ = ["read", "recognised"]
+__all__ = ["are_pixels", "read", "recognised"]
 
+# Of what rounding and interpolation leave outside of 0 to 1; standardised samples are far outside.
+_ROOM = 0.1
 _NAMES_OF_SPACES = ("none", *STATISTICS)
 
 
@@ -51,9 +54,9 @@ def read(
         The format that it must have; by default the one that it fits.
     preprocessing : Preprocessing or str
         Where a format holds pixels ("idc", "sre2l", "rded", "parquet"): what they are brought into;
-        by default nothing. In the others: what brought the samples into their space, which the
-        files do not say and which is asked for: ``"none"``, a name of `Preprocessing.named`, or a
-        `Preprocessing`, such as one of `Preprocessing.zca`.
+        by default nothing. In the others, and where its numbers are not from 0 to 1: what brought
+        the samples into their space, which the files do not say and which is asked for: ``"none"``,
+        a name of `Preprocessing.named`, or a `Preprocessing`, such as one of `Preprocessing.zca`.
     experiment : int, optional
         Which set of a file that holds several ("vico"), counted from 0.
     factor : int
@@ -99,10 +102,13 @@ def read(
     if name == OWN_NAME:
         return _own(content, preprocessing)
     known = FORMATS[name]
-    space = _space(preprocessing, name, known)
+    if not known.pixels:  # asked for before anything is taken apart
+        _space(preprocessing, name, pixels=False)
     taken = known.take(content, Asked(str(paths[0]), experiment, factor))
     x, layout = taken.x, check_layout(taken.layout)
-    if known.pixels and x.dtype != np.uint8:  # those are brought there by `from_arrays`
+    pixels = known.pixels and are_pixels(x)
+    space = _space(preprocessing, name, pixels=pixels)
+    if pixels and x.dtype != np.uint8:  # those are brought there by `from_arrays`
         x = np.asarray(space.apply(x, layout))
     made = SlimmableDataset.from_arrays(
         x,
@@ -147,6 +153,17 @@ def recognised(
     one_of("format", format, ("auto", *NAMES))
     paths = containers.paths_of(path)
     return cast(FormatName, _recognised(*_opened(paths), format, str(paths[0])))
+
+
+def are_pixels(x: HostArray) -> bool:
+    """Tell whether samples can be pixels: bytes, or numbers from 0 to 1.
+
+    Examples
+    --------
+    >>> are_pixels(np.asarray([0.0, 1.0])), are_pixels(np.asarray([-2.1, 2.6]))
+    (True, False)
+    """
+    return x.dtype == np.uint8 or bool(x.size and x.min() >= -_ROOM and x.max() <= 1.0 + _ROOM)
 
 
 def _check(format_: object, experiment: object, factor: object) -> None:
@@ -202,12 +219,12 @@ def _check_fit(name: str, experiment: object, factor: object, classes: object) -
         raise InvalidValueError("classes", shown(classes), "None: a slimmable file says it")
 
 
-def _space(asked: object, name: str, known: Format) -> Preprocessing:
+def _space(asked: object, name: str, *, pixels: bool) -> Preprocessing:
     if isinstance(asked, Preprocessing):
         return asked
     if not isinstance(asked, str):
         raise InvalidTypeError("preprocessing", type(asked).__name__, "a str or a Preprocessing")
-    if asked == "none" or (asked == "auto" and known.pixels):
+    if asked == "none" or (asked == "auto" and pixels):
         return Preprocessing()
     if asked in STATISTICS:
         return Preprocessing.named(asked)
@@ -219,8 +236,8 @@ def _space(asked: object, name: str, known: Format) -> Preprocessing:
         raise InvalidValueError("preprocessing", shown(asked), spaces)
     raise InvalidValueError(
         "preprocessing",
-        f"'auto' for a set of format {name!r}, whose file does not say what its samples were "
-        "standardised or whitened by",
+        f"'auto' for a set of format {name!r}, which does not hold pixels from 0 to 1, and whose "
+        "file does not say what its samples were standardised or whitened by",
         f"the answer of those who made it: {spaces}",
     )
 

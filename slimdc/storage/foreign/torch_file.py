@@ -80,6 +80,9 @@ def opened(path: Path) -> Any:
         return held
     name = path.name
     beside = path.with_name(_LABELS.join(name.rsplit(_IMAGES, 1)))
+    if _LABELS in name and _IMAGES not in name:
+        expected = "the images alone: their labels are found beside them"
+        raise FileError(str(path), "the labels of a pair", expected)
     if _IMAGES not in name or not beside.is_file():
         raise FileError(
             str(path),
