@@ -56,10 +56,9 @@ def judge(folder: Path, order: int) -> None:
         judged = {"steps": list(JUDGED), "condense": list(CONDENSED)}
         journal = Journal(folder / str(order), CONFIGURATION | {"order": order} | judged)
         tasks = Tasks(order, journal)
-        for steps in CONDENSED:
-            data = condensed(tasks, journal.folder / "sets", steps)
-            for way in WAYS:
-                made = slimmed(data, way, order)
+        for way in WAYS:
+            for steps in CONDENSED:
+                made = slimmed(condensed(tasks, journal.folder / "sets", steps), way, order)
                 for longer in JUDGED:
                     name = f"{steps}, {way}, {longer}"
                     if name in journal.cells:

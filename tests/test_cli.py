@@ -141,7 +141,7 @@ def test_the_set_in_the_package_has_a_name(tmp_path: Path, monkeypatch, capsys) 
 def test_evaluate_takes_a_protocol(images: Path, capsys) -> None:
     arguments = ["evaluate", str(images), "--data", "sample", "--width", "1", "--steps", "1"]
     assert cli.main([*arguments, "--protocol", "idc"]) == 0
-    assert "(3 networks, 1 steps) on 1,000 real test images" in capsys.readouterr().out
+    assert "(3 networks, 1 step) on 1,000 real test images" in capsys.readouterr().out
     assert cli.main([*arguments, "--protocol", "slow"]) == 1
     assert error_line(capsys).startswith("slimdc: error: protocol: found 'slow', expected")
 
