@@ -76,7 +76,7 @@ def slim(
     nbytes : int, optional
         Bytes that a file of the result may take, header and all. Directions or rows, their number
         and their bits are chosen together so that the solutions of random networks (Eq. 7) turn
-        least; ``print`` says what and why. A set of few bits that fits already stays as it is.
+        least; ``print`` says what and why. A set that fits already stays as it is.
     keep : float, optional
         Share of the solutions of random networks to be kept, such as 0.9, in as few bytes as may
         be. One of `bits`, `nbytes` and `keep` can be given.
