@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from slimdc._checks import percentage, values_of
 from slimdc.errors import InvalidValueError
 
-__all__ = ["OfNetworks"]
+__all__ = ["accuracies_of", "mean", "spread"]
 
 
-class OfNetworks:
-    """What is known by the accuracies of networks: mean, and how far they are apart.
+def accuracies_of(given: object) -> tuple[float, ...]:
+    """Check accuracies in percent, one at least.
 
-    Attributes
-    ----------
-    accuracies : tuple of float
-        One for each network, in percent.
+    Examples
+    --------
+    >>> accuracies_of([70, 72])
+    (70.0, 72.0)
     """
+    expected = "a sequence of accuracies in percent"
+    values = values_of("accuracies", given, expected)
+    if not values:
+        raise InvalidValueError("accuracies", "none", expected)
+    return tuple(percentage("accuracies", value) for value in values)
 
-    accuracies: tuple[float, ...]
 
-    @property
-    def mean(self) -> float:
-        """Mean accuracy in percent."""
-        return float(np.mean(self.accuracies))
+def mean(accuracies: Sequence[float]) -> float:
+    """Compute their mean.
 
-    @property
-    def std(self) -> float:
-        """Sample standard deviation over the networks, in points; 0 for a single one."""
-        return float(np.std(self.accuracies, ddof=1)) if len(self.accuracies) > 1 else 0.0
+    Examples
+    --------
+    >>> mean((70.0, 72.0))
+    71.0
+    """
+    return float(np.mean(accuracies))
 
-    def _check_accuracies(self) -> None:
-        """Keep accuracies as a tuple of plain numbers."""
-        expected = "a sequence of accuracies in percent"
-        given = values_of("accuracies", self.accuracies, expected)
-        if not given:
-            raise InvalidValueError("accuracies", "none", expected)
-        checked = tuple(percentage("accuracies", value) for value in given)
-        object.__setattr__(self, "accuracies", checked)
+
+def spread(accuracies: Sequence[float]) -> float:
+    """Compute their sample standard deviation; 0 for a single one.
+
+    Examples
+    --------
+    >>> spread((70.0,))
+    0.0
+    """
+    return float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from slimdc.errors import FileError
@@ -11,12 +12,14 @@ __all__ = ["regular_file"]
 
 
 def regular_file(path: str | os.PathLike[str], expected: str = "a file to read") -> Path:
-    """Refuse what is no regular file, for ever waiting to be written or read to its end.
+    """Refuse what is no regular file: a pipe waits for ever, and a device may have no end.
 
     Raises
     ------
     FileError
         There is no such file, or it is something else.
+    OSError, ValueError
+        It cannot be looked at, as in a folder of somebody else, or is no name of a file.
 
     Examples
     --------
@@ -24,7 +27,10 @@ def regular_file(path: str | os.PathLike[str], expected: str = "a file to read")
     Traceback (most recent call last):
     slimdc.errors.FileError: nothing: found no such file, expected a file to read ...
     """
-    if not os.path.isfile(path):
-        found = "no regular file" if os.path.exists(path) else "no such file"
+    try:
+        found = "" if stat.S_ISREG(os.stat(path).st_mode) else "no regular file"
+    except (FileNotFoundError, NotADirectoryError):
+        found = "no such file"
+    if found:
         raise FileError(os.fspath(path), found, expected)
     return Path(path)

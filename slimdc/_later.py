@@ -5,17 +5,20 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from slimdc._checks import shown
-from slimdc.backend import resolve
+from slimdc._checks import one_of, shown, truth
+from slimdc.backend import Compute
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.learning import chosen_settings
 from slimdc.methods.method import Way
+from slimdc.networks import NAMES
 from slimdc.protocols import steps_of
 from slimdc.settings import chosen
+from slimdc.training.progress import reporting
+from slimdc.typing import FactorDtype
 
 __all__ = ["check_evaluating", "check_making", "known_options", "with_defaults"]
 
@@ -93,7 +96,7 @@ def check_making(way: Way, options: Mapping[str, Any]) -> None:
         No set could be made with them.
     """
     chosen(way.presets, options["preset"], steps=options["steps"], width=options["width"])
-    _check_backend(options)
+    _check_run(options)
 
 
 def check_evaluating(options: Mapping[str, Any]) -> None:
@@ -113,10 +116,18 @@ def check_evaluating(options: Mapping[str, Any]) -> None:
     if options["repeats"] is not None:
         settings = replace(settings, repeats=options["repeats"])
     steps_of(settings, options["steps"], samples=1)
-    _check_backend(options)
+    truth("preprocessed", options["preprocessed"])
+    _check_run(options)
 
 
-def _check_backend(options: Mapping[str, Any]) -> None:
-    backend = options["backend"]
-    if not (isinstance(backend, str) and backend == "auto"):  # which is that of the data
-        resolve(backend, np.zeros(0), options["device"])
+def _check_run(options: Mapping[str, Any]) -> None:
+    """Check where and how a run computes; what an "auto" stands for is told by the data."""
+    backend, dtype, network = options["backend"], options["dtype"], options["network"]
+    if dtype is not None:
+        one_of("dtype", dtype, get_args(FactorDtype))
+    if isinstance(network, str):
+        one_of("network", network, ("auto", *NAMES))
+    with reporting(options["progress"], "check"):
+        pass
+    if not (isinstance(backend, str) and backend == "auto"):
+        Compute.chosen(np.zeros(0, np.float32), backend, options["device"], dtype)

@@ -25,7 +25,8 @@ __all__ = [
 Array: TypeAlias = Any
 
 # NumPy's longdouble is none of them: LAPACK knows no such numbers.
-LINALG_FLOATS = ("float32", "float64")  # no framework decomposes matrices of shorter ones
+# Of bounds and regression, most of which decompose matrices: no framework does so in shorter ones.
+LINALG_FLOATS = ("float32", "float64")
 _FLOATS = ("float16", "bfloat16", *LINALG_FLOATS)
 
 

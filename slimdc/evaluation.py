@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from slimdc._accuracies import OfNetworks
+from slimdc._accuracies import accuracies_of, mean, spread
 from slimdc._array import as_array, dtype_name, to_numpy
 from slimdc._checks import truth, whole_number
 from slimdc._inputs import Openable, open_real, open_set
@@ -30,7 +30,7 @@ __all__ = ["Evaluation", "evaluate"]
 
 
 @dataclass(frozen=True)
-class Evaluation(OfNetworks):
+class Evaluation:
     """Accuracies on real data of networks trained on a set, each at its last step.
 
     Parameters
@@ -50,8 +50,18 @@ class Evaluation(OfNetworks):
     steps: int
 
     def __post_init__(self) -> None:
-        self._check_accuracies()
+        object.__setattr__(self, "accuracies", accuracies_of(self.accuracies))
         object.__setattr__(self, "steps", whole_number("steps", self.steps, at_least=1))
+
+    @property
+    def mean(self) -> float:
+        """Mean accuracy in percent."""
+        return mean(self.accuracies)
+
+    @property
+    def std(self) -> float:
+        """Sample standard deviation over the networks, in points; 0 for a single one."""
+        return spread(self.accuracies)
 
     def __str__(self) -> str:
         count, steps = len(self.accuracies), f"{self.steps} step{'s' * (self.steps != 1)}"

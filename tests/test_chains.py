@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import library
 
 import slimdc
 from slimdc.chains import Cell, Chain, chain, table
-from slimdc.errors import FileError, SlimdcError
+from slimdc.errors import FileError, MissingBackendError, SlimdcError
 from slimdc.methods import METHODS
 from slimdc.networks import ConvNet
 from slimdc.settings import CondenseSettings, PoolSettings, SlimSettings
@@ -190,6 +191,16 @@ def test_results_of_another_configuration_are_refused(
         ({"evaluate": {"repeats": 0}}, "evaluate: repeats: found 0"),
         ({"evaluate": {"steps": 0}}, "evaluate: steps: found 0"),
         ({"evaluate": {"backend": "abacus"}}, "evaluate: backend: found 'abacus'"),
+        ({"slim": {"dtype": "float8"}}, "slim: dtype: found 'float8'"),
+        ({"slim": {"network": "lenet"}}, "slim: network: found 'lenet'"),
+        ({"slim": {"start": "end"}}, "slim: start: found 'end'"),
+        ({"slim": {"samples": "few"}}, "slim: samples: found 'few'"),
+        ({"slim": {"bits": 77}}, "slim: bits: found 77"),
+        ({"condense": {"network": "lenet"}}, "condense: network: found 'lenet'"),
+        ({"evaluate": {"network": "lenet"}}, "evaluate: network: found 'lenet'"),
+        ({"evaluate": {"dtype": "float8"}}, "evaluate: dtype: found 'float8'"),
+        ({"evaluate": {"preprocessed": "no"}}, "evaluate: preprocessed: found 'no'"),
+        ({"evaluate": {"progress": 7}}, "evaluate: progress: found 7"),
         (
             {"start": problem(), "x": None, "y": None, "sizes": (21,)},
             "sizes: found 21, expected at",
@@ -293,21 +304,6 @@ def test_a_folder_whose_first_line_was_cut_off_is_begun_anew(tmp_path: Path) -> 
     assert (other / "cells.jsonl").read_text() == "my notes"
 
 
-def test_what_fails_at_once_binds_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(SlimdcError):  # there are 20 of each class
-        run(tmp_path, sizes=(21, 1))
-    with pytest.raises(SlimdcError):
-        run(tmp_path, y=problem()[1][:10])
-    assert len(run(tmp_path).cells) == 7
-    # What was begun is bound, with no cell in it yet.
-    (tmp_path / "cut" / "sets").mkdir(parents=True)
-    first = (tmp_path / "cells.jsonl").read_text().splitlines(keepends=True)[0]
-    (tmp_path / "cut" / "cells.jsonl").write_text(first)
-    (tmp_path / "cut" / "sets" / "RT-4.checkpoint").write_bytes(b"")
-    with pytest.raises(SlimdcError, match="whose results were made with"):
-        run(tmp_path / "cut", seed=4)
-
-
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "pets" / "train").mkdir(parents=True)
     with pytest.raises(
@@ -337,6 +333,27 @@ def test_a_backend_itself_computes_and_goes_on(tmp_path: Path) -> None:
         for name, options in changed.items()
     }
     assert run(tmp_path, **changed).cells == first.cells
+
+
+def test_backends_that_compute_other_bits_are_another_configuration(tmp_path: Path) -> None:
+    library("torch")
+    short = {"backend": slimdc.backend.get("torch", precision="bfloat16")}
+    run(tmp_path, evaluate=EVALUATE | short)
+    with pytest.raises(SlimdcError, match="whose results were made with"):
+        run(tmp_path, evaluate=EVALUATE | {"backend": slimdc.backend.get("torch")})
+
+
+def test_a_finished_chain_is_read_without_its_backend(tmp_path: Path, monkeypatch) -> None:
+    told = {"evaluate": EVALUATE | {"backend": "numpy"}}
+    found = run(tmp_path, **told)
+
+    def none(*_: object, **__: object) -> None:
+        raise MissingBackendError("backend", "'numpy'", "another")
+
+    monkeypatch.setattr("slimdc._later.Compute.chosen", none)
+    assert run(tmp_path, **told).cells == found.cells
+    with pytest.raises(MissingBackendError, match="evaluate: backend"):
+        run(tmp_path / "new", **told)
 
 
 def test_options_of_what_trains_nothing_are_not_asked_for(tmp_path: Path) -> None:

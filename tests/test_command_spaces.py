@@ -40,6 +40,11 @@ def made(pets: Path, whitened: bool) -> tuple[SlimmableDataset, np.ndarray, np.n
     return data, real.x_test.transpose(0, 3, 1, 2), real.y_test
 
 
+def fitted_no_more(pets: Path) -> None:
+    """Take a training image away, so that the matrix can come from beside the set alone."""
+    (pets / "train" / "cats" / "0.png").unlink()
+
+
 def document(capsys: pytest.CaptureFixture[str], *arguments: Any) -> dict[str, Any]:
     assert cli.main([str(argument) for argument in arguments]) == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
@@ -55,6 +60,7 @@ def test_they_are_evaluated(
     slimdc.save(data, tmp_path / "set")
     if whitened and beside:
         data.preprocessing.save_matrix(tmp_path)
+        fitted_no_more(pets)
     found = document(capsys, "evaluate", tmp_path / "set", "--data", pets, *QUICK)
     wanted = slimdc.evaluate(data, x, y, repeats=1, steps=3, width=2)
     assert found["sets"][0]["accuracies"] == list(wanted.accuracies)
@@ -66,6 +72,7 @@ def test_chains_start_with_them(pets: Path, tmp_path: Path, capsys, whitened: bo
     slimdc.save(data, tmp_path / "set")
     if whitened:
         data.preprocessing.save_matrix(tmp_path)
+        fitted_no_more(pets)
     begin = ["--start", tmp_path / "set", "--sizes", "2", "--slim-by", "truncate"]
     quick = ["--repeats", "1", "--evaluate-steps", "3", "--json"]
     found = document(capsys, "chain", tmp_path / "results", *begin, "--data", pets, *quick)

@@ -46,6 +46,8 @@ READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
 }
 IDX = ("train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 CIFAR = (*(f"data_batch_{i}" for i in range(2, 6)), "test_batch", "batches.meta")
+# What is no regular file is passed over among places where they may be.
+ABSENT = ("idx", "cifar", "an archive of cifar")
 NEEDS = {
     "a folder of torch": "torch",
     "a folder of tables": "pyarrow",
@@ -73,8 +75,10 @@ def pipe(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))  # nobody read: let the writer end
+        # Where nobody read, the writer ends as soon as it finds this one.
+        last = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         writer.join()
+        os.close(last)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
@@ -85,5 +89,16 @@ def test_a_pipe_is_refused_by(name: str, tmp_path: Path) -> None:
     file, reader = READERS[name]
     folder = tmp_path / "folder" / "class"
     folder.mkdir(parents=True)
-    with pipe(folder / file), pytest.raises(FileError, match="found no "):
+    said = "no regular file" if name not in ABSENT else "found no (cifar10|mnist)? ?files in"
+    with pipe(folder / file), pytest.raises(FileError, match=said):
         reader(folder / file)
+
+
+def test_what_cannot_be_looked_at_is_not_called_absent(tmp_path: Path, monkeypatch) -> None:
+    def denied(path: object, **_: object) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("slimdc._files.os.stat", denied)
+    for reader in (slimdc.load, ReplayBuffer.load):
+        with pytest.raises(FileError, match="Permission denied"):
+            reader(tmp_path / "set")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,6 @@ import slimdc
 from slimdc.backend import Array, Compute
 from slimdc.errors import NumericalError
 from slimdc.losses import Weights
-from slimdc.methods import METHODS
 from slimdc.methods.method import Task
 from slimdc.methods.parameter_matching import slimming_plan
 from slimdc.networks import HEAD, HEAD_BIAS, ConvNet
@@ -235,15 +233,12 @@ def test_a_loss_that_is_not_finite_ends_a_run_at_the_next_report() -> None:
     assert trainer.count == 20
 
 
-@pytest.mark.parametrize("method", ["parameter-matching", "frepo", "dm", "rfad", "kip"])
-@pytest.mark.parametrize("steps", [1, 2, 3])
-@pytest.mark.parametrize("rate", [1e15, 1e25, 1e37])
-def test_steps_that_leave_all_bounds_end_in_a_set_or_are_said_to(
-    method: str, steps: int, rate: float
-) -> None:
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("rate", [1e25, 1e37])
+def test_a_step_that_leaves_all_bounds_is_that_of_training(steps: int, rate: float) -> None:
     x = np.random.default_rng(0).standard_normal((20, 8)).astype(np.float32)
-    data = slimdc.SlimmableDataset.from_arrays(x, [0, 1] * 10)
-    preset = replace(METHODS[method].slim.presets["default"], rate=rate, steps=steps)
-    # A set that could not be built would be said otherwise; what is not finite is refused there.
-    with contextlib.suppress(NumericalError):
-        slimdc.slim(data, 2, method=method, preset=preset, progress=False)
+    preset = SlimSettings(rate=rate, steps=steps, pool=PoolSettings(width=4))
+    # After the last step no loss is computed that could tell.
+    told = "tensors that make no set" if steps == 1 else "a loss of"
+    with pytest.raises(NumericalError, match=f"training: found {told}"):
+        slimdc.slim((x, [0, 1] * 10), 2, preset=preset, progress=False)

@@ -14,7 +14,7 @@ import numpy as np
 
 from slimdc._array import as_array, to_numpy
 from slimdc._checks import shown, values_of, whole_numbers
-from slimdc.backend import Backend
+from slimdc.backend import Backend, Compute
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.methods.method import Method
 from slimdc.methods.registry import METHODS, slimming
@@ -54,7 +54,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, Preprocessing):
         return value.to_dict()
     if isinstance(value, Backend):
-        return value.name
+        return plain(Compute(value, "float32").identity)
     if is_dataclass(value) and not isinstance(value, type):
         return {type(value).__name__: plain(asdict(value))}
     if isinstance(value, Mapping):

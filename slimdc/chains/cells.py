@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slimdc._accuracies import OfNetworks
+from slimdc._accuracies import accuracies_of, mean, spread
 from slimdc._checks import instance_of, instances_of, shown, whole_number
 from slimdc.chains.journal import read
 from slimdc.errors import FileError
@@ -19,7 +19,7 @@ RETRAINED, START = "RT", "start"
 
 
 @dataclass(frozen=True)
-class Cell(OfNetworks):
+class Cell:
     """One set of a chain, and what networks learn from it.
 
     Parameters
@@ -41,9 +41,19 @@ class Cell(OfNetworks):
 
     def __post_init__(self) -> None:
         instance_of("way", self.way, str)
-        self._check_accuracies()
+        object.__setattr__(self, "accuracies", accuracies_of(self.accuracies))
         object.__setattr__(self, "k", whole_number("k", self.k, at_least=1))
         object.__setattr__(self, "nbytes", whole_number("nbytes", self.nbytes, at_least=0))
+
+    @property
+    def mean(self) -> float:
+        """Mean accuracy in percent."""
+        return mean(self.accuracies)
+
+    @property
+    def std(self) -> float:
+        """Sample standard deviation over the networks, in points; 0 for a single one."""
+        return spread(self.accuracies)
 
 
 @dataclass(frozen=True)
@@ -97,5 +107,5 @@ def cell_of(kept: Mapping[str, Any]) -> Cell:
     try:
         accuracies = tuple(float(x) for x in kept["accuracies"])
         return Cell(str(kept["way"]), int(kept["k"]), accuracies, int(kept["bytes"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FileError("results", f"a cell {shown(kept)}", "a cell of a chain") from error

@@ -19,7 +19,7 @@ from slimdc.chains.arguments import (
     where,
 )
 from slimdc.chains.cells import RETRAINED, START, Chain, cell_of
-from slimdc.chains.journal import Journal
+from slimdc.chains.journal import Journal, begun
 from slimdc.chains.options import OptionsOf, check_options, options_of
 from slimdc.condensing import condense as condensed
 from slimdc.errors import InvalidTypeError, InvalidValueError
@@ -97,6 +97,8 @@ def chain(
     ------
     InvalidTypeError, InvalidValueError
         If an argument cannot be used, or the folder holds results of another configuration.
+    MissingBackendError, MissingLibraryError, NumericalError
+        As the calls that it makes.
     FileError
         If the folder cannot be read or written.
 
@@ -123,7 +125,8 @@ def chain(
     sizes = descending(sizes)
     seed = whole_number("seed", seed, at_least=0)
     options = options_of(condense=condense, slim=slim, evaluate=evaluate)
-    check_options(options, condenses, [slimming(way) for way in ways])
+    if not begun(results):  # nothing need be computed any more in one that was finished
+        check_options(options, condenses, [slimming(way) for way in ways])
     if (start is None) == (x is None):
         raise InvalidValueError("start", "real data and a set, or neither", "one of the two")
     begin = None if start is None else open_set(start, "start")

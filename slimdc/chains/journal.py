@@ -12,7 +12,7 @@ from slimdc._checks import path, shown
 from slimdc._files import regular_file
 from slimdc.errors import FileError, InvalidValueError
 
-__all__ = ["Journal", "read"]
+__all__ = ["Journal", "begun", "read"]
 
 _LINES = "cells.jsonl"
 _BEGIN = b'{"configuration": '  # of the first line
@@ -22,8 +22,7 @@ class Journal:
     """Results of one configuration, kept as they come.
 
     The first line of ``cells.jsonl`` holds the configuration, each further line a finished cell. A
-    last line that was cut off is taken away when the folder is opened again; a configuration of
-    which nothing was made, too, such as one that failed at once.
+    last line that was cut off is taken away when the folder is opened again.
 
     Parameters
     ----------
@@ -58,10 +57,10 @@ class Journal:
             self._check_alone()
             (self.folder / "sets").mkdir(parents=True, exist_ok=True)
             whole = _whole_lines(self._lines)
-            known, self.cells = _parsed(self._lines, whole) if whole else ({}, {})
-            if not self.cells and not any((self.folder / "sets").iterdir()):
+            if not whole:
                 self._begin(wanted)
                 return
+            known, self.cells = _parsed(self._lines, whole)
             if len(b"".join(whole)) < self._lines.stat().st_size:
                 os.truncate(self._lines, len(b"".join(whole)))
         except FileError:
@@ -119,6 +118,11 @@ class Journal:
             file.write(json.dumps(line) + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+
+def begun(folder: str | Path) -> bool:
+    """Tell whether a folder holds results already."""
+    return os.path.exists(path("results", folder) / _LINES)
 
 
 def read(folder: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from slimdc._later import check_evaluating, check_making, known_options, with_defaults
+from slimdc.budgets.budget import Budget
+from slimdc.budgets.within import agree
 from slimdc.condensing import condense
 from slimdc.errors import SlimdcError
 from slimdc.evaluation import evaluate
@@ -78,8 +80,12 @@ def check_options(options: OptionsOf, condenses: Way | None, slims: Sequence[Way
         if way is not None and way.library is not None:
             way.library()
         if way is not None and way.plan is not None:
+            whole = with_defaults(_CALLS[name], options[name])
             with _blaming(name):
-                check_making(way, with_defaults(_CALLS[name], options[name]))
+                check_making(way, whole)
+                if name == "slim":
+                    given = {of: whole[of] for of in ("bits", "nbytes", "keep", "start")}
+                    agree(Budget(k=1, **given), way, whole["samples"])
     with _blaming("evaluate"):
         check_evaluating(with_defaults(evaluate, options["evaluate"]))
 

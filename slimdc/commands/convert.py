@@ -13,7 +13,7 @@ from slimdc.commands.options import add_answer, add_foreign, completed, set_file
 from slimdc.errors import InvalidValueError
 from slimdc.parameterization.preprocessing.standardisation import STATISTICS
 from slimdc.parameterization.preprocessing.whitening import RECIPES
-from slimdc.storage.foreign import NAMES
+from slimdc.storage.foreign import FORMATS, NAMES
 
 if TYPE_CHECKING:
     from slimdc.parameterization import SlimmableDataset
@@ -124,7 +124,8 @@ def _with_matrix(options: argparse.Namespace, data: SlimmableDataset) -> Slimmab
     """Find the matrix of a whitening beside the set, or fit it to the images that are named."""
     place = options.sets[0]
     if options.data is None:
-        return with_matrix_beside(data, place)
+        known = FORMATS.get(options.format)
+        return with_matrix_beside(data, place) if known is not None and known.pixels else data
     if data.preprocessing.whitening is None:
         raise InvalidValueError("--data", options.data, "none: the set is in no whitened space")
     if data.preprocessing.is_complete:
@@ -140,7 +141,7 @@ def _told(data: SlimmableDataset) -> str:
 def _space(options: argparse.Namespace) -> Preprocessing | str:
     """Fit a whitening in the layout of the file that it is for; other names are `read`'s."""
     from slimdc.parameterization.preprocessing import Preprocessing
-    from slimdc.storage.foreign import FORMATS, recognised
+    from slimdc.storage.foreign import recognised
 
     name = str(options.preprocessing)
     if name in _SPACES and name not in _WHITENED:

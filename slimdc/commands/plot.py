@@ -83,7 +83,10 @@ def _drawn(options: argparse.Namespace) -> Figure:
     if options.what == "accuracies":
         chains = dict(zip(names, map(Chain.read, options.paths), strict=True))
         return pictures.accuracies(chains, against=options.against)
-    loaded = [with_matrix_beside(slimdc.load(path), path) for path in options.paths]
+    loaded = [slimdc.load(path) for path in options.paths]
+    if options.what != "spectrum":  # which needs no pixels
+        pairs = zip(loaded, options.paths, strict=True)
+        loaded = [with_matrix_beside(data, path) for data, path in pairs]
     sets = dict(zip(names, loaded, strict=True))
     if options.what == "samples":
         return pictures.samples(sets)

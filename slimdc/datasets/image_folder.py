@@ -74,14 +74,16 @@ def image_folder(
     if not os.path.isdir(base):
         raise FileError("root", f"{base}, which is no folder", "a folder of images")
     train, test = _parts(base)
-    names = _classes(train)
+    names, empty = _classes(train)
     if not names:
         raise FileError("root", f"{base} without folders of images", "a folder for each class")
-    _warn_of_empty(train)
+    if empty:
+        said = f"{train}: no images in {shown(empty)}, which are no classes then; images end in "
+        warnings.warn(said + ", ".join(sorted(_SUFFIXES)), SlimdcWarning, stacklevel=2)
     known = _files(train, names)
     held = [] if test is None else _files(test, names)
-    if test is not None and not set(_classes(test)) <= set(names):
-        found = sorted(set(_classes(test)) - set(names))
+    if test is not None and not set(_classes(test)[0]) <= set(names):
+        found = sorted(set(_classes(test)[0]) - set(names))
         raise FileError(str(test), f"the classes {found}", f"classes of {train}", see=_PAGE)
     images = stacked([path for path, _ in known + held], wanted)
     classes = np.asarray([label for _, label in known + held], np.int64)
@@ -97,7 +99,7 @@ def holds_images(folder: Path) -> bool:
     >>> holds_images(Path("no-such-folder"))
     False
     """
-    return os.path.isdir(folder) and bool(_classes(_parts(folder)[0]))
+    return os.path.isdir(folder) and bool(_classes(_parts(folder)[0])[0])
 
 
 def _size(size: object) -> tuple[int, int] | None:
@@ -121,17 +123,13 @@ def _parts(base: Path) -> tuple[Path, Path | None]:
     return train, tests[0] if tests else None
 
 
-def _classes(folder: Path) -> list[str]:
-    """Name the folders that hold an image."""
-    return sorted(path.name for path in _listed(folder) if os.path.isdir(path) and _images(path))
-
-
-def _warn_of_empty(folder: Path) -> None:
-    """Say which folders are no classes, for want of an image."""
-    empty = [path.name for path in _listed(folder) if os.path.isdir(path) and not _images(path)]
-    if empty:
-        said = f"{folder}: no images in {shown(empty)}, which are no classes then; images end in "
-        warnings.warn(said + ", ".join(sorted(_SUFFIXES)), SlimdcWarning, stacklevel=3)
+def _classes(folder: Path) -> tuple[list[str], list[str]]:
+    """Name the folders that hold an image, and those that hold none."""
+    found: tuple[list[str], list[str]] = [], []
+    for path in _listed(folder):
+        if os.path.isdir(path):
+            found[not _images(path)].append(path.name)
+    return sorted(found[0]), sorted(found[1])
 
 
 def _images(folder: Path) -> list[Path]:

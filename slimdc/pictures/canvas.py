@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from slimdc._checks import path as checked_path
@@ -62,7 +63,7 @@ def save_picture(figure: Figure, path: str | Path) -> None:
     >>> from slimdc.pictures import save_picture, spectrum
     >>> save_picture(spectrum(slimdc.datasets.sample().data), "s.png")  # doctest: +SKIP
     """
-    if not callable(getattr(figure, "savefig", None)):
+    if isinstance(figure, type | ModuleType) or not hasattr(figure, "savefig"):
         raise InvalidTypeError("figure", shown(figure), "a figure of matplotlib")
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=120, format=picture_format(path))

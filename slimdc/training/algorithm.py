@@ -87,10 +87,10 @@ def run(plan: Plan, monitor: Monitor, digest: Callable[[], str], title: str) -> 
             watch.after(algorithm, terms)
     try:
         return plan.parameterization.finish(algorithm.tensors)
-    except InvalidValueError as error:  # after too long a last step: no loss was computed of it
+    except InvalidValueError as error:  # such as after too long a last step, of which no loss tells
         found = f"tensors that make no set ({error.argument}: {error.found})"
         raise NumericalError(
-            "training", found, "steps that end in one; take a lower rate"
+            "training", found, "steps that end in one; a lower rate may help"
         ) from error
 
 
