@@ -69,7 +69,9 @@ hundreds of steps neither method comes near to the paper's figures. FRePo's sets
 more than ours at five per class and 0.7 more at two; at one, ours teach more, and most what was
 slimmed to it by training. Ours loses little at once, but so do random rows of it: of five samples
 that are much alike, any will do. Training brings the first two components nothing, which it did
-with all sets of ten classes; why, was not found out. Neither a lower rate of condensing nor lower
+with all sets of ten classes; why, was not all found out. Networks learn more slowly from sets that
+were trained for longer ([how much](replay.md#figures)), and U and s move too fast for many classes:
+slower ones lose nothing, and gain nothing either. Neither a lower rate of condensing nor lower
 rates and weights of slimming helped in trials.
 """,
 }
