@@ -316,6 +316,22 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     assert run(tmp_path / "new").cells
 
 
+def test_two_chains_do_not_fill_one_folder(tmp_path: Path) -> None:
+    tried = []
+
+    def another(_: str) -> None:
+        if not tried:
+            tried.append(True)
+            with pytest.raises(FileError, match="a chain at work, expected a folder that no other"):
+                run(tmp_path)
+
+    found = run(tmp_path, report=another)
+    assert tried
+    # What is finished is read whoever is at work.
+    assert run(tmp_path).cells == found.cells
+    assert len((tmp_path / "cells.jsonl").read_text().splitlines()) == 1 + len(found.cells)
+
+
 def test_a_start_is_called_as_given_in_the_table(tmp_path: Path) -> None:
     found = run(tmp_path, start=problem(), x=None, y=None, sizes=(1,), slim_by=("truncate",))
     assert "| (a set given) | as given | " in table([found])

@@ -100,7 +100,7 @@ def chain(
     MissingBackendError, MissingLibraryError, NumericalError
         As the calls that it makes.
     FileError
-        If the folder cannot be read or written.
+        If the folder cannot be read or written, or another process fills it.
 
     Examples
     --------
@@ -143,8 +143,10 @@ def chain(
     journal = Journal(results, configuration)
     work = _Work(journal, begin, (x, y), (x_test, y_test), options, seed, progress)
     jobs = list(_jobs(method, ways, sizes, begin))
-    for job in jobs:
-        work.fill(job, report)
+    if any(job.name not in journal.cells for job in jobs):
+        with journal.alone():
+            for job in jobs:
+                work.fill(job, report)
     return Chain(method, tuple(cell_of(journal.cells[job.name]) for job in jobs))
 
 

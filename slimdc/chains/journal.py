@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from slimdc._checks import path, shown
 from slimdc._files import regular_file
 from slimdc.errors import FileError, InvalidValueError
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["Journal", "begun", "read"]
 
@@ -108,6 +113,26 @@ class Journal:
         except OSError as error:
             raise FileError(str(self._lines), f"{error}", "a file to add to") from error
         self.cells[name] = dict(cell)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from filling cells meanwhile; where there are locks.
+
+        Raises
+        ------
+        FileError
+            Another one does.
+        """
+        with self._lines.open("rb") as file:
+            if sys.platform != "win32":
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    expected = "a folder that no other process fills"
+                    raise FileError(str(self.folder), "a chain at work", expected) from error
+                except OSError:  # not every file system has locks
+                    pass
+            yield
 
     def set_path(self, name: str) -> Path:
         """Give the path of the set of a cell."""
