@@ -38,7 +38,11 @@ def run(folder: Path, *options: str) -> list[str]:
     """Run pytest on the files of a folder, with the hooks of conftest.py."""
     command = (sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", *options)
     paths = (TESTS, TESTS.parent, TESTS.parent / "backends")
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
+    # Options that this run was given are not for that one.
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
+        "PYTEST_ADDOPTS": "",
+    }
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

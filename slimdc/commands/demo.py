@@ -29,7 +29,7 @@ def add(command: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     from slimdc import demo
 
+    check_target(options.picture, "--picture")
     if options.picture.suffix.lower() != ".svg":
         raise InvalidValueError("--picture", str(options.picture), "a name that ends in .svg")
-    check_target(options.picture, "--picture")
     demo.run(picture=options.picture, seed=options.seed, progress=progress())
