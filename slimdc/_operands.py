@@ -188,8 +188,11 @@ def shared_namespace(*arrays: Array) -> Any:
 
 
 def _is_array(value: Any) -> bool:
-    """Tell arrays from classes of arrays, and from NumPy's own whose products are others."""
-    if isinstance(value, type | np.ma.MaskedArray | np.matrix):
+    """Tell arrays from classes of arrays, and from NumPy's scalars and other kinds of its own.
+
+    Scalars have no device in older versions; products of the other kinds are others.
+    """
+    if isinstance(value, type | np.generic | np.ma.MaskedArray | np.matrix):
         return False
     return bool(array_api_compat.is_array_api_obj(value))
 
