@@ -17,7 +17,7 @@ from slimdc.methods.method import Way
 from slimdc.networks import NAMES
 from slimdc.protocols import steps_of
 from slimdc.settings import chosen
-from slimdc.training.progress import reporting
+from slimdc.training.progress import check_progress
 from slimdc.typing import FactorDtype
 
 __all__ = ["check_evaluating", "check_making", "known_options", "with_defaults"]
@@ -127,7 +127,6 @@ def _check_run(options: Mapping[str, Any]) -> None:
         one_of("dtype", dtype, get_args(FactorDtype))
     if isinstance(network, str):
         one_of("network", network, ("auto", *NAMES))
-    with reporting(options["progress"], "check"):
-        pass
+    check_progress(options["progress"])
     if not (isinstance(backend, str) and backend == "auto"):
         Compute.chosen(np.zeros(0, np.float32), backend, options["device"], dtype)

@@ -72,8 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (SlimdcError, OSError) as error:  # OSError: a full disk under our output, say
             return _failed(one_line(error))
         except KeyboardInterrupt:
-            saved = getattr(options, "checkpoint", None)
-            saved = options.results if options.command == "chain" else saved
+            saved = getattr(options, "checkpoint", None) or getattr(options, "results", None)
             resume = f"; the same command goes on from {saved}" if saved else ""
             tell(f"interrupted{resume}")
             return _INTERRUPTED

@@ -153,7 +153,8 @@ def coded(choice: Choice, data: SlimmableDataset) -> SlimmableDataset:
 
 def fits(data: SlimmableDataset, nbytes: int) -> bool:
     """Tell whether the file of a set has so many bytes at most: then nothing need be lost."""
-    return len(dumped(data)) <= nbytes
+    # A set whose components alone are larger is not written only to be measured.
+    return data.nbytes <= nbytes and len(dumped(data)) <= nbytes
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def chain(
     sizes = descending(sizes)
     seed = whole_number("seed", seed, at_least=0)
     options = options_of(condense=condense, slim=slim, evaluate=evaluate)
-    if not begun(results):  # nothing need be computed any more in one that was finished
+    if not begun(results):  # options of a folder that was begun were checked then
         check_options(options, condenses, [slimming(way) for way in ways])
     if (start is None) == (x is None):
         raise InvalidValueError("start", "real data and a set, or neither", "one of the two")

@@ -59,7 +59,7 @@ class Journal:
         # As it will be read: JSON has no tuples.
         wanted = json.loads(json.dumps(configuration))
         try:
-            self._check_alone()
+            self._check_folder()
             (self.folder / "sets").mkdir(parents=True, exist_ok=True)
             whole = _whole_lines(self._lines)
             if not whole:
@@ -81,7 +81,7 @@ class Journal:
                 f"a folder of this configuration, with {_difference(wanted, known)}, or a new one",
             )
 
-    def _check_alone(self) -> None:
+    def _check_folder(self) -> None:
         """Refuse a folder of something else, such as the data themselves."""
         names = os.listdir(self.folder) if self.folder.exists() else []
         held = {name for name in names if not name.startswith(".")}

@@ -144,10 +144,10 @@ def _space(options: argparse.Namespace) -> Preprocessing | str:
     from slimdc.storage.foreign import recognised
 
     name = str(options.preprocessing)
-    if name in _SPACES and name not in _WHITENED:
-        return name
     if name not in _SPACES:
         raise InvalidValueError("--preprocessing", name, f"one of {', '.join(_SPACES)}")
+    if name not in _WHITENED:
+        return name
     if options.data is None:
         raise InvalidValueError("--data", "None", f"the training images that {name} is fitted to")
     source = recognised(options.sets, options.source)

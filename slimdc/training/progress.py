@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from slimdc._checks import shown
 from slimdc.errors import InvalidTypeError
 
-__all__ = ["Follower", "Progress", "Report", "reporting", "unreported", "watched"]
+__all__ = ["Follower", "Progress", "Report", "check_progress", "reporting", "unreported", "watched"]
 
 Report: TypeAlias = Callable[[int, int, dict[str, float]], None]
 
@@ -26,6 +26,19 @@ class Follower(Protocol):
 
 
 Progress: TypeAlias = Report | Follower | bool | None
+
+
+def check_progress(progress: object) -> None:
+    """Refuse what `reporting` cannot follow, and begin nothing.
+
+    Raises
+    ------
+    InvalidTypeError
+        It is neither a callable, a `Follower`, a bool nor None.
+    """
+    known = isinstance(progress, Follower | bool | None) or callable(progress)
+    if not known:
+        raise InvalidTypeError("progress", shown(progress), "a callable, a bool or None")
 
 
 @contextmanager
@@ -49,6 +62,7 @@ def reporting(progress: Progress, title: str, *, aside: bool = False) -> Iterato
     callable
         Takes the count of steps done, the number of steps and the latest figures by name.
     """
+    check_progress(progress)
     if isinstance(progress, Follower):
         with progress.follow(title) as report:
             yield report
@@ -56,8 +70,6 @@ def reporting(progress: Progress, title: str, *, aside: bool = False) -> Iterato
     if callable(progress):
         yield unreported if aside else progress
         return
-    if progress is not None and not isinstance(progress, bool):
-        raise InvalidTypeError("progress", shown(progress), "a callable, a bool or None")
     if progress is None:
         progress = watched() or _in_notebook()
     if not progress or sys.stderr is None:  # a process without a console
