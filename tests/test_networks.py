@@ -211,6 +211,23 @@ def test_images_too_small_for_the_depth_are_refused() -> None:
         ConvNet((8, 7, 1), 2)
 
 
+def test_auto_takes_the_depth_that_images_have_room_for() -> None:
+    for shape, depth in (
+        ((3, 100, 3), 1),
+        ((7, 5, 1), 2),
+        ((2, 2, 1), 1),
+        ((8, 8, 1), 3),
+        ((28, 28, 1), 3),
+    ):
+        assert build("auto", shape, "channels_last", 2) == ConvNet(shape, 2, depth=depth)
+        assert build("auto", shape, "channels_last", 2, depth=1) == ConvNet(shape, 2, depth=1)
+    assert build("auto", (32, 32, 3), "channels_last", 2, depth=5).depth == 5  # type: ignore[attr-defined]
+    with pytest.raises(InvalidValueError, match="depth: found 3 poolings of 7 x 5 images"):
+        build("convnet", (7, 5, 1), "channels_last", 2, depth=3)
+    with pytest.raises(InvalidValueError, match=r"1 poolings of 1 x 5 images, .*'resnet18'"):
+        build("auto", (1, 5, 1), "channels_last", 2)
+
+
 def test_networks_are_built_by_name() -> None:
     sizes: dict[str, int] = {"width": 4, "depth": 2}
     assert build("auto", (9,), "flat", 3, **sizes) == MLP(9, 3, 4, 2)

@@ -32,6 +32,10 @@ _TRIED = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80, 112, 160)
 # A step is sought by octaves above the one of a byte for each number, and then within its octave.
 _OCTAVES = 10
 _HALVINGS = 4
+# Parts of the step at which the best of each kind is tried thinned, and how much less must be lost:
+# of numbers that were not rounded before, thinning keeps no more than a coarser step does.
+_FINER = (0.7, 0.5)
+_LESS = 0.9
 
 Key: TypeAlias = Callable[["Choice"], tuple[float, float]]
 
@@ -65,9 +69,9 @@ class Candidate:
         """Bytes of its file before the components."""
         return header_bytes(self.data, rows=self.kind == "rows")
 
-    def rounded(self, rounder: Rounder, step: float) -> SlimmableDataset:
-        """Give the set that a step leaves."""
-        factors = rounder.rounded(step)
+    def rounded(self, rounder: Rounder, step: float, thinned: float = 0.0) -> SlimmableDataset:
+        """Give the set that a step leaves, thinned or not."""
+        factors = rounder.rounded(step, thinned)
         u, dtype = self.data.u, self.data.factor_dtype
         return self.data.with_factors(*(like(x, u, dtype) for x in factors))
 
@@ -90,6 +94,8 @@ class Choice:
         In words, with what the best of the other kind would have lost.
     whole : int or None
         Bytes that its file may take, header and all; None where nothing is said of that.
+    thinned : float
+        The share of its numbers that is taken for 0, the smallest first.
     """
 
     candidate: Candidate
@@ -98,6 +104,7 @@ class Choice:
     lost: float
     reason: str
     whole: int | None = None
+    thinned: float = 0.0
 
     def narrowed(self, excess: int) -> Choice:
         """Give its components so many bytes less."""
@@ -105,11 +112,15 @@ class Choice:
 
     def codes(self, data: SlimmableDataset | None = None) -> Codes:
         """Code what was chosen, or what training made of it."""
-        if data is None or data is self.candidate.data:
-            rounder = self.candidate.rounder
-            codes = rounder.codes_at(self.step)  # what was measured, if it fits
-            return codes if codes.nbytes <= self.nbytes else rounder.codes(self.nbytes)
-        return replace(self.candidate, data=data).rounder.codes(self.nbytes)
+        own = data is None or data is self.candidate.data
+        rounder = (self.candidate if own else replace(self.candidate, data=data)).rounder
+        if own:
+            codes = rounder.codes_at(self.step, self.thinned)  # what was measured, if it fits
+            if codes.nbytes <= self.nbytes:
+                return codes
+        if self.thinned:
+            return rounder.thinned_codes(self.step, self.nbytes)
+        return rounder.codes(self.nbytes)
 
 
 def candidates(before: SlimmableDataset, start: Start, k: int | None = None) -> Iterator[Candidate]:
@@ -170,7 +181,25 @@ def choose_within(nbytes: int, tried: Iterable[Candidate], criterion: Criterion 
         raise InvalidValueError("nbytes", str(nbytes), expected)
     if criterion is None:
         return found[0]
-    return _best(found, lambda choice: (choice.lost, choice.candidate.k))
+    for kind in sorted({choice.candidate.kind for choice in found}):
+        best = min((choice for choice in found if choice.candidate.kind == kind), key=_loss)
+        found += [choice for choice in _thinned(best, criterion) if choice.lost < _LESS * best.lost]
+    return _best(found, _loss)
+
+
+def _loss(choice: Choice) -> tuple[float, float]:
+    return choice.lost, choice.candidate.k
+
+
+def _thinned(choice: Choice, criterion: Criterion) -> Iterator[Choice]:
+    """Take finer steps, and as many of the smallest numbers for 0 as the bytes ask for."""
+    candidate, rounder = choice.candidate, choice.candidate.rounder
+    for part in _FINER:
+        step = part * choice.step
+        share = rounder.thinned(step, choice.nbytes)
+        if share < 1.0:
+            lost = criterion(candidate.rounded(rounder, step, share))
+            yield replace(choice, step=step, lost=lost, thinned=share)
 
 
 def choose_by_share(keep: float, tried: Iterable[Candidate], criterion: Criterion) -> Choice:
@@ -186,20 +215,20 @@ def choose_by_share(keep: float, tried: Iterable[Candidate], criterion: Criterio
     for candidate in tried:
         rounder = candidate.rounder
         low = rounder.step(max(candidate.data.numbers, 2 * rounder.least))
-        lost = criterion(candidate.rounded(rounder, low))
+        lost = _lost_at(low, candidate, rounder, criterion)
         most = max(most, 1.0 - lost)
         if lost > 1.0 - keep:
             continue
         # From the widest down: what is lost need not grow with every step.
         for octave in range(_OCTAVES, 0, -1):
-            next_lost = criterion(candidate.rounded(rounder, low * 2.0**octave))
+            next_lost = _lost_at(low * 2.0**octave, candidate, rounder, criterion)
             if next_lost <= 1.0 - keep:
                 low, lost = low * 2.0**octave, next_lost
                 break
         ratio = 2.0
         for _ in range(_HALVINGS):
             ratio **= 0.5
-            next_lost = criterion(candidate.rounded(rounder, low * ratio))
+            next_lost = _lost_at(low * ratio, candidate, rounder, criterion)
             if next_lost <= 1.0 - keep:
                 low, lost = low * ratio, next_lost
         found.append(Choice(candidate, math.ceil(rounder.bytes_at(low)), low, lost, ""))
@@ -211,6 +240,12 @@ def choose_by_share(keep: float, tried: Iterable[Candidate], criterion: Criterio
     rounder = best.candidate.rounder
     nbytes = max(rounder.codes_at(best.step).nbytes, rounder.least)
     return replace(best, nbytes=nbytes)
+
+
+def _lost_at(step: float, candidate: Candidate, rounder: Rounder, criterion: Criterion) -> float:
+    """Measure what a step loses: more than all where its numbers are too large to code."""
+    codable = math.isfinite(rounder.bytes_at(step))
+    return criterion(candidate.rounded(rounder, step)) if codable else math.inf
 
 
 def _best(found: list[Choice], key: Key) -> Choice:

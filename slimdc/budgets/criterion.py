@@ -83,6 +83,12 @@ class Criterion:
         return Units.of(self.before)
 
     @cached_property
+    def _unlabelled(self) -> bool:
+        """Whether nothing is learned: a class alone has label rows of zero. It is told from 0."""
+        _, y = samples_on(self.compute, self.before, self._units)
+        return not bool(array_namespace(y).any(y != 0))
+
+    @cached_property
     def _before(self) -> list[Array]:
         """Those of the set before; many sets are compared with it."""
         return self._directions(self.before)
@@ -90,6 +96,8 @@ class Criterion:
     def _directions(self, data: SlimmableDataset) -> list[Array]:
         """Solve in each network, to a length of 1, or of 0 where nothing is learned."""
         x, y = samples_on(self.compute, data, self._units)
+        if self._unlabelled:
+            y = array_namespace(y).ones_like(y)
         found = []
         for member in self.members:
             embedded = self.network.embed(self.compute.backend, member, x)

@@ -72,7 +72,7 @@ class ConvNet:
             raise InvalidValueError(
                 "depth",
                 f"{self.depth} poolings of {self.image[0]} x {self.image[1]} images",
-                "fewer: a smaller depth in the settings, or layout='flat'",
+                "fewer: a smaller depth in the settings, network='resnet18', or layout='flat'",
             )
 
     def draw(self, rng: np.random.Generator) -> dict[str, Floats]:

@@ -67,7 +67,7 @@ class LiteratureConvNet(Chain):
             raise InvalidValueError(
                 "depth",
                 f"{self.depth} poolings of {self.image[0]} x {self.image[1]} images",
-                "fewer: a smaller depth in the settings, or layout='flat'",
+                "fewer: a smaller depth in the settings, network='resnet18', or layout='flat'",
             )
         super().__post_init__()
 

@@ -14,6 +14,7 @@ from slimdc.backend import Backend, Compute
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.networks.alexnet import AlexNet
 from slimdc.networks.convnet import ConvNet
+from slimdc.networks.images import pooled
 from slimdc.networks.literature_convnet import LiteratureConvNet
 from slimdc.networks.mlp import MLP
 from slimdc.networks.normalization import NORMS, Norm
@@ -56,7 +57,8 @@ def build(
     network : str or Network
         One of `NAMES`: ``"convnet"`` (`ConvNet`), ``"convnet-in"`` (`LiteratureConvNet`),
         ``"alexnet"``, ``"vgg11"`` and ``"resnet18"`` for images, ``"mlp"`` for flat vectors; or
-        ``"auto"``, the ConvNet for images and the MLP for flat vectors.
+        ``"auto"``, the ConvNet for images and the MLP for flat vectors. Of a depth that is asked
+        for, it takes as much as small images have room for.
     shape, layout
         Of the samples, as `slimdc.SlimmableDataset` holds them.
     outputs : int
@@ -94,6 +96,8 @@ def build(
     usual = "mlp" if layout == "flat" else "convnet"
     name = usual if network == "auto" else network
     asked = {"width": width, "depth": depth, "norm": norm}
+    if network == "auto" and name == "convnet":
+        asked["depth"] = _with_room(samples, ConvNet.depth if depth is None else depth)
     found = f"{network!r} for samples of shape {shape}"
     if name in of_kind:
         try:
@@ -123,6 +127,12 @@ def _made(name: str, samples: Any, outputs: int, asked: dict[str, Any]) -> Netwo
     has = {field.name for field in fields(make)}
     given = {of: value for of, value in asked.items() if value is not None and of in has}
     return _MAKERS[name](samples, outputs, **given)
+
+
+def _with_room(image: tuple[int, int, int], depth: int) -> int:
+    """Take no more blocks than an image can be halved, and one at least."""
+    room = max(1, min(pooled(image, 0)).bit_length() - 1)
+    return min(depth, room) if isinstance(depth, int) else depth
 
 
 def _fits(name: str, samples: Any, outputs: int, asked: dict[str, Any]) -> bool:

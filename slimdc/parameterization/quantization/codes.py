@@ -12,7 +12,7 @@ from slimdc._checks import positive, shown, truth, whole_number
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.parameterization.description import Description
 from slimdc.parameterization.quantization.component import Shape, coded, decoded
-from slimdc.parameterization.quantization.entropy import MOST_IN_A_BYTE
+from slimdc.parameterization.quantization.entropy import LARGEST, MOST_IN_A_BYTE
 from slimdc.parameterization.quantization.transform import SampleTransform, turned
 
 __all__ = ["Codes", "Numbers", "Parts", "band_of", "held", "numbers_of", "packed", "unpacked"]
@@ -169,7 +169,15 @@ def packed(numbers: Numbers, description: Description) -> tuple[bytes, ...]:
     Returns
     -------
     tuple of bytes
+
+    Raises
+    ------
+    InvalidValueError
+        A number is larger than any that is coded.
     """
+    largest = max(int(np.abs(part).max(initial=0)) for part in numbers if part is not None)
+    if largest > LARGEST:
+        raise InvalidValueError("step", f"one that makes numbers of {largest}", f"up to {LARGEST}")
     bands = band_of(description, numbers.y.shape[2], rows=numbers.left is None)
     return tuple(coded(held(numbers, description), bands))
 

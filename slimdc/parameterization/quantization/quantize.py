@@ -19,6 +19,7 @@ from slimdc.parameterization.quantization.rate import (
     estimated,
     least_bytes,
     step_within,
+    thinned_within,
 )
 from slimdc.parameterization.quantization.rounding import parts_of_factors, rounded_to
 
@@ -26,6 +27,8 @@ __all__ = ["Rounder", "are_rows", "quantized"]
 
 # Steps of larger sets, and of smaller ones, would be no normal numbers of float64.
 _REACH = 1000
+# How many times too many bytes a step is taken for that makes numbers too large to code.
+_TOO_FINE = 1.1
 
 
 class Rounder:
@@ -100,14 +103,23 @@ class Rounder:
         found = step_within(nbytes, self._parts, self._description)
         return float(np.ldexp(found, self._exponents[0]))
 
+    def thinned(self, step: float, nbytes: float) -> float:
+        """Find the share of numbers to take for 0, so that a step takes so many bytes at most.
+
+        It is 1 where no smaller one suffices, and that need not either. What was rounded before has
+        many numbers of one size, which a coarser step rounds away all at once: a finer one that
+        leaves some of them out keeps more.
+        """
+        return thinned_within(nbytes, self._own(step), self._parts, self._description)
+
     def bytes_at(self, step: float) -> float:
-        """Estimate the bytes that the factors take at a step."""
+        """Estimate the bytes that the factors take at a step; infinite where it is too fine."""
         _, numbers = rounded_to(self._own(step), self._parts, self._description)
         return estimated(numbers, self._description)
 
-    def rounded(self, step: float) -> Factors:
-        """Round to a step, and give what would be decoded."""
-        steps, numbers = rounded_to(self._own(step), self._parts, self._description)
+    def rounded(self, step: float, thinned: float = 0.0) -> Factors:
+        """Round to a step, thinned or not, and give what would be decoded."""
+        steps, numbers = rounded_to(self._own(step), self._parts, self._description, thinned)
         return factors_of(
             parts_of(numbers, self._scaled(steps), self._description), self._description
         )
@@ -122,16 +134,51 @@ class Rounder:
         """
         step, last = self.step(nbytes), coarsest(self._parts, self._description)
         last = float(np.ldexp(last, self._exponents[0]))
-        while (codes := self.codes_at(step)).nbytes > nbytes and step < last:
-            step = min(last, step * 1.002 * (codes.nbytes / nbytes) ** 0.5)
-        if codes.nbytes > nbytes:
-            raise InvalidValueError("nbytes", f"{nbytes}", f"at least {codes.nbytes}")
+        codes = self._coded(step)
+        while (codes is None or codes.nbytes > nbytes) and step < last:
+            excess = _TOO_FINE if codes is None else codes.nbytes / nbytes
+            step = min(last, step * 1.002 * excess**0.5)
+            codes = self._coded(step)
+        if codes is None or codes.nbytes > nbytes:
+            least = self.least if codes is None else codes.nbytes
+            raise InvalidValueError("nbytes", f"{nbytes}", f"at least {least}")
         return codes
 
-    def codes_at(self, step: float) -> Codes:
-        """Code the factors at a step, whatever they take."""
-        steps, numbers = rounded_to(self._own(step), self._parts, self._description)
+    def thinned_codes(self, step: float, nbytes: int) -> Codes:
+        """Code the factors at a step in at most so many bytes, thinned as far as it takes.
+
+        Where nothing would be left, they are coded as by `codes`.
+
+        Raises
+        ------
+        InvalidValueError
+            As there.
+        """
+        room = nbytes
+        while (share := self.thinned(step, room)) < 1.0:
+            codes = self.codes_at(step, share)
+            if codes.nbytes <= nbytes:
+                return codes
+            room -= codes.nbytes - nbytes
+        return self.codes(nbytes)
+
+    def codes_at(self, step: float, thinned: float = 0.0) -> Codes:
+        """Code the factors at a step, whatever they take.
+
+        Raises
+        ------
+        InvalidValueError
+            The step is too fine for numbers that can be coded.
+        """
+        steps, numbers = rounded_to(self._own(step), self._parts, self._description, thinned)
         return self._scaled(replace(steps, components=packed(numbers, self._description)))
+
+    def _coded(self, step: float) -> Codes | None:
+        # Labels are fitted to what was rounded: a coarser step may make their numbers too large.
+        try:
+            return self.codes_at(step)
+        except InvalidValueError:
+            return None
 
     def _own(self, step: float) -> float:
         return float(np.ldexp(step, -self._exponents[0]))

@@ -13,11 +13,13 @@ from slimdc.parameterization.quantization.component import expected_bytes, most_
 from slimdc.parameterization.quantization.entropy import LARGEST
 from slimdc.parameterization.quantization.rounding import rounded_to
 
-__all__ = ["coarsest", "estimated", "least_bytes", "step_within"]
+__all__ = ["coarsest", "estimated", "least_bytes", "step_within", "thinned_within"]
 
 # Steps are sought between 2^-10 and 2^6 times the root mean square of the samples.
 _FINEST, _COARSEST = -10.0, 6.0
 _HALVINGS = 12
+# And shares of numbers to about a thousandth.
+_SHARES = 10
 
 
 def estimated(numbers: Numbers, description: Description) -> float:
@@ -52,6 +54,33 @@ def step_within(budget: float, parts: Parts, description: Description) -> float:
 
     exponent = _highest_failing(lambda e: bytes_at(e) > budget)
     return float(mean * 2.0**exponent)
+
+
+def thinned_within(budget: float, step: float, parts: Parts, description: Description) -> float:
+    """Find the least share of numbers to take for 0, so that a step takes so many bytes at most.
+
+    Parameters
+    ----------
+    budget : float
+        Bytes of all components, `least_bytes` or more.
+    step : float
+        A finer step than that of `step_within`.
+    parts : Parts
+        What is to be rounded.
+    description : Description
+        Of the set.
+
+    Returns
+    -------
+    float
+        Above 0; 1 where no smaller share suffices.
+    """
+    low, high = 0.0, 1.0
+    for _ in range(_SHARES):
+        share = (low + high) / 2
+        numbers = rounded_to(step, parts, description, share)[1]
+        low, high = (share, high) if estimated(numbers, description) > budget else (low, share)
+    return high
 
 
 def least_bytes(parts: Parts, description: Description) -> int:

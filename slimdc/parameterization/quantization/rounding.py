@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,10 @@ Floats = NDArray[np.float64]
 
 # Labels are this much finer than samples, both measured by their mean squares.
 LABELS = 0.125
+
+# Numbers of one size, to a 16th of the step, are thinned by their frequencies.
+_SIZES = 16
+_BANDS = 64
 
 
 def parts_of_factors(factors: Factors, *, rows: bool) -> Parts:
@@ -35,7 +41,9 @@ def parts_of_factors(factors: Factors, *, rows: bool) -> Parts:
     return Parts(np.broadcast_to(u, (x.shape[0], *u.shape[1:])), x, y)
 
 
-def rounded_to(step: float, parts: Parts, description: Description) -> tuple[Codes, Numbers]:
+def rounded_to(
+    step: float, parts: Parts, description: Description, thinned: float = 0.0
+) -> tuple[Codes, Numbers]:
     """Round parts to multiples of a step.
 
     Samples' rows come first; the coefficients are fitted to the rounded rows by least squares,
@@ -49,6 +57,9 @@ def rounded_to(step: float, parts: Parts, description: Description) -> tuple[Cod
         What is rounded.
     description : Description
         Of the set.
+    thinned : float
+        The share of the samples' numbers, the smallest of those that are not 0, that is taken for
+        0.
 
     Returns
     -------
@@ -58,7 +69,10 @@ def rounded_to(step: float, parts: Parts, description: Description) -> tuple[Cod
     """
     transform = SampleTransform(description)
     cosines, weights = transform.forward(parts.x), transform.weights
-    x = _whole(np.rint(cosines / (weights * step)))
+    sizes = cosines / (weights * step)
+    x = _whole(np.rint(sizes))
+    if thinned:
+        x = _thinned(x, np.abs(sizes), transform.bands, thinned)
     y = parts.y if parts.left is None else parts.left @ parts.y
     label_step = step * LABELS * _unit(y, parts, description)
     codes = Codes(step, label_step, parts.left is None, ())
@@ -69,15 +83,34 @@ def rounded_to(step: float, parts: Parts, description: Description) -> tuple[Cod
     basis, target = weights * x / length[:, :, None], parts.left @ cosines
     wanted = _least_squares(basis.mT, target.mT).mT
     left = _whole(np.rint(wanted / step))
-    left[:, :, 0] += _without_samples(parts, description)
+    lost = ~left.any(axis=(1, 2))
+    left[:, :, 0] += _present(lost, description)
+    x[lost], length[lost] = 0, 1.0
     labels = _least_squares(left / length[:, None, :], turned(y, description.labels))
     return codes, Numbers(left, x, _whole(np.rint(labels / label_step)))
 
 
-def _without_samples(parts: Parts, description: Description) -> NDArray[np.int64]:
-    """Give 1 for the samples of each class whose samples are all zero: their labels need it."""
-    energy = (parts.x**2).sum(axis=(1, 2))
-    counts = np.where(energy <= 1e-24 * energy.sum(), description.samples, 0)
+def _thinned(
+    x: NDArray[np.int64], sizes: Floats, bands: NDArray[np.int64], share: float
+) -> NDArray[np.int64]:
+    """Take the smallest numbers for 0: of those of one size, the highest frequencies first."""
+    most = np.iinfo(np.int16).max // _BANDS - 1  # 16 bits are sorted fastest
+    levels = np.minimum(np.rint(_SIZES * sizes), most) * _BANDS - np.minimum(bands, _BANDS - 1)
+    kept = _last_first(x).ravel()
+    places = np.flatnonzero(kept)
+    order = np.argsort(_last_first(levels.astype(np.int16)).ravel()[places], kind="stable")
+    kept[places[order[: round(share * places.size)]]] = 0
+    return np.ascontiguousarray(kept.reshape(x.shape[::-1])[::-1, ::-1].transpose(2, 1, 0))
+
+
+def _last_first(values: NDArray[Any]) -> NDArray[Any]:
+    # Classes side by side, so that of equal numbers none of them loses more than another.
+    return values.transpose(2, 1, 0)[::-1, ::-1]
+
+
+def _present(lost: NDArray[np.bool_], description: Description) -> NDArray[np.int64]:
+    """Give 1 for the samples of each class of which nothing is left: their labels need it."""
+    counts = np.where(lost, description.samples, 0)
     return np.asarray(np.arange(max(description.samples)) < counts[:, None], np.int64)
 
 
