@@ -112,9 +112,9 @@ class Choice:
 
     def codes(self, data: SlimmableDataset | None = None) -> Codes:
         """Code what was chosen, or what training made of it."""
-        own = data is None or data is self.candidate.data
-        rounder = (self.candidate if own else replace(self.candidate, data=data)).rounder
-        if own:
+        coded = self.candidate if data is None else replace(self.candidate, data=data)
+        rounder = coded.rounder
+        if coded.data is self.candidate.data:
             codes = rounder.codes_at(self.step, self.thinned)  # what was measured, if it fits
             if codes.nbytes <= self.nbytes:
                 return codes

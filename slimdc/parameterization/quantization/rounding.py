@@ -83,7 +83,7 @@ def rounded_to(
     basis, target = weights * x / length[:, :, None], parts.left @ cosines
     wanted = _least_squares(basis.mT, target.mT).mT
     left = _whole(np.rint(wanted / step))
-    lost = ~left.any(axis=(1, 2))
+    lost = np.asarray(~left.any(axis=(1, 2)))
     left[:, :, 0] += _present(lost, description)
     x[lost], length[lost] = 0, 1.0
     labels = _least_squares(left / length[:, None, :], turned(y, description.labels))
