@@ -24,6 +24,7 @@ from array_api_compat import array_namespace, device
 
 from slimdc._array import widest_float
 from slimdc._checks import non_negative, one_of, truth, whole_number
+from slimdc._magnitudes import squarable
 from slimdc._operands import matching, scalar, shared_namespace
 from slimdc.errors import InvalidTypeError, InvalidValueError, NumericalError
 from slimdc.typing import Form
@@ -48,7 +49,8 @@ Array: TypeAlias = Any
 _FORMS: tuple[Form, ...] = get_args(Form)
 _PARTS = ("first", "infinity", "skew", "ortho")
 
-# Far below the diagonal of any kernel, and its inverse is finite in float32.
+# Of the trace of a kernel, where that is below 1: far below its diagonal, and the inverse is finite
+# in float32.
 _FLOOR = 1e-30
 
 
@@ -198,8 +200,8 @@ def performance_matching(x_t: Array, y_t: Array, x_s: Array, y_s: Array, ridge: 
     0.0
     """
     matching({"x_t": (x_t, "mf"), "y_t": (y_t, "mc"), "x_s": (x_s, "nf"), "y_s": (y_s, "nc")})
-    wide = _widen(x_s)
-    cross = _widen(x_t) @ wide.mT
+    wide, by = squarable(_widen(x_s))
+    cross = (_widen(x_t) * by) @ wide.mT
     return _square(cross @ _ridge_coefficients(wide @ wide.mT, y_s, ridge) - _widen(y_t))
 
 
@@ -294,7 +296,8 @@ def infinity_order(
     ridge : float or array ()
         As for `ridge_solution`.
     form : {"printed", "relative"}
-        ``"relative"`` divides by ‖X†Y‖_F².
+        ``"relative"`` divides by ‖X†Y‖_F², unless that is 0. The squares are formed in the widest
+        float of the namespace: in float64, norms of X†Y from 1e-154 to 1e154 have one.
 
     Returns
     -------
@@ -328,7 +331,7 @@ def skewness(s: Array) -> Array:
     Returns
     -------
     array
-        A scalar in [0, 1).
+        A scalar in [0, 1]: 1 where s₁ is 0 and others are not.
 
     Examples
     --------
@@ -338,6 +341,7 @@ def skewness(s: Array) -> Array:
     """
     matching({"s": (s, "Cb")})
     xp = array_namespace(s)
+    s, _ = squarable(s, axis=1)
     square = s * s
     total = xp.sum(square, axis=1)
     # Where all of a row is 0, nothing stands beside s₁.
@@ -450,8 +454,8 @@ def _head_gradient(x: Array, y: Array, w: Array) -> Array:
 
 
 def _ridge_solution(x: Array, y: Array, ridge: float) -> Array:
-    wide = _widen(x)
-    return wide.mT @ _ridge_coefficients(wide @ wide.mT, y, ridge)
+    wide, by = squarable(_widen(x))
+    return wide.mT @ _ridge_coefficients(wide @ wide.mT, y, ridge) * by
 
 
 def _ridge_coefficients(kernel: Array, y: Array, ridge: float) -> Array:
@@ -461,7 +465,9 @@ def _ridge_coefficients(kernel: Array, y: Array, ridge: float) -> Array:
     eye = xp.eye(n, dtype=kernel.dtype, device=device(kernel))
     trace = xp.sum(kernel * eye)
     # Where every ReLU of a network is dead, K and its trace are 0: the floor makes X†Y 0 as well.
-    regular = kernel + (trace * (ridge / n) + _FLOOR) * eye
+    # Beside a small trace it is small, too, or it would be a ridge.
+    size = xp.where((trace > 0) & (trace < 1), trace, xp.ones_like(trace))
+    regular = kernel + (trace * (ridge / n) + size * _FLOOR) * eye
     try:
         return xp.linalg.solve(regular, y)
     except Exception as error:
