@@ -280,8 +280,8 @@ class Preprocessing:
         InvalidTypeError
             `x_raw` is not an array of real numbers.
         InvalidValueError
-            `layout` is unknown, the samples do not match the steps, or a whitening lacks its
-            matrix.
+            `layout` is unknown, the samples do not match the steps, their dtype does not hold a
+            `std`, or a whitening lacks its matrix.
 
         Examples
         --------

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from slimdc._array import namespace
+from slimdc._array import dtype_name, named_dtype, namespace
 from slimdc._checks import shown
+from slimdc._magnitudes import squarable
 from slimdc.errors import InvalidValueError
 from slimdc.typing import Layout
 
@@ -37,13 +38,18 @@ class ImageNorm:
         xp = namespace(x, argument=argument)
         if x.ndim < 2:
             raise InvalidValueError(argument, f"shape {tuple(x.shape)}", "samples (n, ...)")
-        axes = tuple(range(1, x.ndim))
+        axes, given = tuple(range(1, x.ndim)), x.dtype
+        # Half-width sums over an image overflow, and their rounding is as large as what varies.
+        wide = named_dtype(xp, "float64" if dtype_name(x) == "float64" else "float32")
+        # The result is the same in any units.
+        x, _ = squarable(xp.astype(x, wide, copy=False), axes)
         centred = x - xp.mean(x, axis=axes, keepdims=True)
         norm = xp.sqrt(xp.sum(centred * centred, axis=axes, keepdims=True))
         # What the mean's rounding leaves of a constant image must not be blown up to norm 1.
         rounding = _ROUNDINGS * math.sqrt(math.prod(x.shape[1:])) * xp.finfo(x.dtype).eps
         seen = norm > rounding * xp.max(xp.abs(x), axis=axes, keepdims=True)
-        return xp.where(seen, centred / xp.where(seen, norm, xp.ones_like(norm)), 0.0 * centred)
+        normed = xp.where(seen, centred / xp.where(seen, norm, xp.ones_like(norm)), 0.0 * centred)
+        return xp.astype(normed, given, copy=False)
 
     def invert(self, x: Any, _layout: Layout) -> Any:
         """Bring samples to a deviation of 1 where their norm is 1: an approximation."""

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from slimdc._array import HostArray, as_array, namespace, to_numpy
+from slimdc._array import HostArray, as_array, dtype_name, namespace, to_numpy
 from slimdc._checks import one_of, shown
+from slimdc._magnitudes import unit
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.typing import Layout
 
@@ -86,12 +87,18 @@ class Standardisation:
         Standardisation(mean=(0.75,), std=(0.4330127018922193,))
         """
         axes = {"channels_last": (0, 1, 2), "channels_first": (0, 2, 3)}.get(layout)
+        high, low = (f(x, axis=axes, keepdims=True) for f in (np.max, np.min))
+        by = unit(np.maximum(high, -low).astype(np.float64))
+        # Scaling takes a copy of all samples, which those of usual size are spared.
+        scaled = x * by if (by != 1.0).any() else x
         # float64 sums: float32 ones of 47 million pixels lose digits.
-        mean, std = (f(x, axis=axes, dtype=np.float64) for f in (np.mean, np.std))
+        mean, std = (
+            f(scaled, axis=axes, dtype=np.float64, keepdims=True) / by for f in (np.mean, np.std)
+        )
         # Of a constant channel the mean's rounding leaves a deviation.
-        varies = (np.max(x, axis=axes) > np.min(x, axis=axes)) & (std > 0)
+        varies = (high > low) & (std > 0)
         spread = np.where(varies, std, 1.0)
-        return cls(np.atleast_1d(mean).tolist(), np.atleast_1d(spread).tolist())
+        return cls(tuple(mean.ravel().tolist()), tuple(spread.ravel().tolist()))
 
     @classmethod
     def named(cls, name: str) -> Standardisation:
@@ -106,7 +113,7 @@ class Standardisation:
         return cls(*STATISTICS[name])
 
     def apply(self, x: Any, layout: Layout, argument: str = "x") -> Any:
-        """Standardise floating-point samples (n, ...)."""
+        """Standardise floating-point samples (n, ...), whose dtype must hold the deviations."""
         mean, std = self._operands(x, layout, argument)
         return (x - mean) / std
 
@@ -116,6 +123,13 @@ class Standardisation:
         return x * std + mean
 
     def _operands(self, x: Any, layout: Layout, argument: str) -> tuple[Any, Any]:
+        xp = namespace(x, argument=argument)
+        info, name = xp.finfo(x.dtype), dtype_name(x)
+        least, most = float(info.smallest_normal), float(info.max)
+        for std in self.std:
+            if not least <= std <= most:
+                expected = f"numbers from {least:.3g} to {most:.3g} for samples of dtype {name}"
+                raise InvalidValueError("preprocessing.std", f"{std}", expected)
         if len(self.mean) == 1:
             return self.mean[0], self.std[0]
         axis = 1 if layout == "channels_first" else x.ndim - 1
@@ -127,7 +141,6 @@ class Standardisation:
             )
         shape = [1] * x.ndim
         shape[axis] = len(self.mean)
-        xp = namespace(x, argument=argument)
         mean, std = (
             xp.reshape(xp.asarray(values, dtype=x.dtype, device=x.device), tuple(shape))
             for values in (self.mean, self.std)
