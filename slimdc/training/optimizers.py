@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from array_api_compat import array_namespace
 
 from slimdc._checks import non_negative, shown
+from slimdc._magnitudes import norms
 from slimdc.errors import InvalidTypeError
 
 __all__ = ["Adam", "Array", "Lamb", "Optimizer", "Sgd", "StepSize", "Tensors", "cosine", "moved"]
@@ -125,11 +126,14 @@ class Adam:
     def step(
         self, parameters: Tensors, gradients: Tensors, state: Tensors, size: StepSize
     ) -> tuple[Tensors, Tensors]:
-        """Return changes, of the size of the rate, and the next moments."""
+        """Return changes, of the size of the rate, and the next moments.
+
+        Where the square of a gradient overflows, in float32 beyond 1e19, changes are NaN.
+        """
         g = _joined(gradients, parameters)
         m = state["m"] * self.beta1 + g * (1.0 - self.beta1)
         v = state["v"] * self.beta2 + (g * g) * (1.0 - self.beta2)
-        root = array_namespace(v).sqrt(v * size.second)
+        root = _finite(array_namespace(v).sqrt(v * size.second))
         changes = m / (root + self.epsilon) * (-size.rate * size.first)
         if self.weight_decay:
             changes = changes - _joined(parameters, parameters) * (size.rate * self.weight_decay)
@@ -193,7 +197,8 @@ class Sgd:
 class Lamb:
     """LAMB (You et al., 2020) without weight decay: Adam's direction, scaled per tensor.
 
-    Each tensor moves by ``rate`` times its own norm, whatever the scale of its gradient.
+    Each tensor moves by ``rate`` times its own norm, whatever the scale of its gradient, as long as
+    the squares of its entries are finite: `Adam.step` says what happens beyond.
 
     Parameters
     ----------
@@ -235,9 +240,12 @@ class Lamb:
         """Return changes of norm rate times the parameters' own, and the next moments."""
         directions, state = self.adam.step(parameters, gradients, state, size._replace(rate=1.0))
         changes: Tensors = {}
-        for name, direction in directions.items():
+        own_norms, other_norms = (
+            norms([x[n] for n in directions]) for x in (parameters, directions)
+        )
+        for i, (name, direction) in enumerate(directions.items()):
             xp = array_namespace(direction)
-            own, other = _norm(parameters[name]), _norm(direction)
+            own, other = own_norms[i], other_norms[i]
             neither_zero = (own > 0) & (other > 0)
             safe = xp.where(other > 0, other, xp.ones_like(other))
             ratio = xp.where(neither_zero, own / safe, xp.ones_like(other))
@@ -280,6 +288,7 @@ def _parted(vector: Array, like: Tensors) -> Tensors:
     return parts
 
 
-def _norm(x: Array) -> Array:
-    xp = array_namespace(x)
-    return xp.sqrt(xp.sum(x * x))
+def _finite(root: Array) -> Array:
+    """Take infinity for NaN: divided by it, a tensor would stand still, and nobody be told."""
+    xp = array_namespace(root)
+    return xp.where(root < math.inf, root, xp.full_like(root, math.nan))
