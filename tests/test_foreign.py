@@ -454,6 +454,21 @@ def test_soft_labels_go_as_classes_alone(tmp_path, name, small) -> None:
         np.testing.assert_allclose(first, given(slimmed)[0][order], atol=1e-5)
 
 
+@pytest.mark.parametrize("labels", ["rows", "classes"])
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_kept_where_the_table_says_so(tmp_path, capsys, name, labels) -> None:
+    needs(name)
+    data = SlimmableDataset.from_arrays(drawn(), Y, preprocessing=SPACE).named(["x", "b", "a"])
+    slimdc.save(data, tmp_path / "named")
+    asked = ("--format", name, "--labels", labels)
+    assert command(tmp_path / "named", tmp_path / "set", *asked) == 0
+    space = "auto" if name == "slimdc" else "none"
+    back = slimdc.read(tmp_path / "set", preprocessing=space)
+    kept = name == "slimdc" or FORMATS[name].named
+    assert back.names == (data.names if kept else None)
+    assert ("names of its classes are not kept" in capsys.readouterr().out) != kept
+
+
 def test_unknown_ways_with_labels(tmp_path) -> None:
     data = SlimmableDataset.from_arrays(drawn(), rows())
     with pytest.raises(InvalidValueError, match=r"labels: found 'hard', expected .*'classes'"):

@@ -117,7 +117,8 @@ def _run(options: argparse.Namespace) -> None:
         "classes": data.classes,
         "shape": list(data.shape),
     }
-    answer(options, f"{options.out}: {_told(data)}, as {options.format}", document)
+    told = f"{options.out}: {_told(data)}, as {options.format}"
+    answer(options, told + _left_out(data, options.format), document)
 
 
 def _with_matrix(options: argparse.Namespace, data: SlimmableDataset) -> SlimmableDataset:
@@ -135,7 +136,12 @@ def _with_matrix(options: argparse.Namespace, data: SlimmableDataset) -> Slimmab
 
 def _told(data: SlimmableDataset) -> str:
     shape = "x".join(map(str, data.shape))
-    return f"{len(data)} samples of {shape} in {data.classes} classes"
+    return f"{len(data)} samples of {shape} in {data.classes} class{'es' * (data.classes != 1)}"
+
+
+def _left_out(data: SlimmableDataset, name: str) -> str:
+    lost = data.names is not None and name in FORMATS and not FORMATS[name].named
+    return "; the names of its classes are not kept there" if lost else ""
 
 
 def _space(options: argparse.Namespace) -> Preprocessing | str:

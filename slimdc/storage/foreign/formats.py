@@ -41,6 +41,8 @@ class Format:
         It may pack several samples in an image.
     several : bool
         It may hold several experiments.
+    named : bool
+        What is written there keeps the names of classes.
 
     Examples
     --------
@@ -57,6 +59,7 @@ class Format:
     pixels: bool = False
     packed: bool = False
     several: bool = False
+    named: bool = False
 
 
 FORMATS: dict[str, Format] = {
@@ -140,6 +143,7 @@ FORMATS: dict[str, Format] = {
         parquet_set.write_parquet,
         layout="channels_last",
         pixels=True,
+        named=True,
     ),
 }
 

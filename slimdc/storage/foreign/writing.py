@@ -41,6 +41,7 @@ def write(
     format : {"slimdc", "vico", "mtt", "datm", "idc", "kip", "rfad", "frepo", "sre2l", "rded", \
 "parquet"}
         The format; "slimdc" is what `save` writes, the only one that keeps factors and the space.
+        It and "parquet" keep names of classes.
         Those that hold classes ("vico", "mtt", "idc", "sre2l", "rded", "parquet") take one-hot
         rows of any scale and offset. In "datm", "kip", "rfad" and "frepo" soft rows stay as they
         are, and one-hot rows get the scale of the format.
@@ -91,10 +92,11 @@ def write(
 def _of_classes(data: SlimmableDataset) -> SlimmableDataset:
     """Take one-hot rows in the place of those held."""
     x, _ = data.arrays("given")
-    return SlimmableDataset.from_arrays(
+    made = SlimmableDataset.from_arrays(
         x,
         data.members[np.argsort(data.order)],
         classes=data.label_entries,
         layout=data.layout,
         preprocessing=data.preprocessing,
     )
+    return made.named(data.description.named or None)
