@@ -260,6 +260,31 @@ def test_pictures(tmp_path, name, folder) -> None:
     assert slimdc.read(tmp_path / "set").preprocessing == Preprocessing()
 
 
+@pytest.mark.parametrize("name", ["rded", "parquet"])
+def test_pictures_of_several_sizes_get_no_size(tmp_path, name, capsys) -> None:
+    needs(name)
+    path, several = tmp_path / "set", [pictures()[0], pictures()[0, :5]]
+    if name == "parquet":
+        table(path, several, [0, 0])
+    else:
+        (path / "train" / "00000").mkdir(parents=True)
+        for i, pixels in enumerate(several):
+            (path / "train" / "00000" / f"{i}.png").write_bytes(png(pixels))
+    with pytest.raises(FileError, match=r"set: found images of .*, expected images of one size \("):
+        slimdc.read(path)
+    for option in (["--size", 8], ["--root", tmp_path]):
+        assert command(path, tmp_path / "out", *option) == 1
+        assert "expected --data, whose images it is of" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_test_images_of_a_set_are_left_alone(tmp_path) -> None:
+    for part, pixels in (("train", pictures()[0]), ("test", pictures()[0, :5])):
+        (tmp_path / "set" / part / "00000").mkdir(parents=True)
+        (tmp_path / "set" / part / "00000" / "a.png").write_bytes(png(pixels))
+    assert slimdc.read(tmp_path / "set").shape == (8, 8, 3)
+
+
 def test_a_folders_number_is_its_class(tmp_path) -> None:
     for number in (7, 3):
         (tmp_path / "set" / f"new{number:03d}").mkdir(parents=True)

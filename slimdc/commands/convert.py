@@ -90,7 +90,8 @@ def add(command: argparse.ArgumentParser) -> None:
         "--size",
         type=whole,
         metavar="PIXELS",
-        help="height and width that images in folders were brought to (default: all have one size)",
+        help="height and width that images in folders of --data were brought to (default: all have "
+        "one size)",
     )
     add_answer(command)
     command.set_defaults(run=_run)
@@ -100,6 +101,9 @@ def _run(options: argparse.Namespace) -> None:
     import slimdc
 
     check_apart(options.out, options.sets, "OUT")
+    for name in ("root", "size"):
+        if options.data is None and (found := getattr(options, name)) is not None:
+            raise InvalidValueError(f"--{name}", str(found), "--data, whose images it is of")
     data = slimdc.read(
         options.sets,
         format=options.source,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from slimdc.datasets.places import expanded
 from slimdc.datasets.real import RealDataset
 from slimdc.errors import FileError, InvalidTypeError, InvalidValueError, SlimdcWarning
 
-__all__ = ["holds_images", "image_folder"]
+__all__ = ["Listed", "holds_images", "image_folder", "listed"]
 
 _SUFFIXES = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -23,6 +24,22 @@ _SUFFIXES = frozenset(
 _TESTS = ("test", "val", "validation")
 _LARGEST = 1 << 14  # pixels of a side
 _PAGE = "docs/install.md#data"
+
+
+class Listed(NamedTuple):
+    """The images of a folder, not read yet.
+
+    Attributes
+    ----------
+    train, test : list of (pathlib.Path, int)
+        Files and their classes, class by class in the order of names.
+    names : list of str
+        Of the classes.
+    """
+
+    train: list[tuple[Path, int]]
+    test: list[tuple[Path, int]]
+    names: list[str]
 
 
 def image_folder(
@@ -71,6 +88,36 @@ def image_folder(
     """
     base = expanded("root", checked_path("root", root))
     wanted = _size(size)
+    found = listed(base)
+    files = found.train + found.test
+    images = stacked(
+        [path for path, _ in files], wanted, expected="images of one size, or a size for all"
+    )
+    classes = np.asarray([label for _, label in files], np.int64)
+    n = len(found.train)
+    return RealDataset(images[:n], classes[:n], images[n:], classes[n:], found.names)
+
+
+def listed(base: Path) -> Listed:
+    """Find the images of a folder, of which `image_folder` says how it is laid out.
+
+    Raises
+    ------
+    FileError
+        There is no such folder, no image in it, or a test class that is no training class.
+
+    Warns
+    -----
+    SlimdcWarning
+        If a folder beside those of classes holds no image.
+
+    Examples
+    --------
+    >>> listed(Path("no-such-folder"))
+    Traceback (most recent call last):
+    ...
+    slimdc.errors.FileError: root: found no-such-folder, which is no folder, ...
+    """
     if not os.path.isdir(base):
         raise FileError("root", f"{base}, which is no folder", "a folder of images")
     train, test = _parts(base)
@@ -79,16 +126,12 @@ def image_folder(
         raise FileError("root", f"{base} without folders of images", "a folder for each class")
     if empty:
         said = f"{train}: no images in {shown(empty)}, which are no classes then; images end in "
-        warnings.warn(said + ", ".join(sorted(_SUFFIXES)), SlimdcWarning, stacklevel=2)
-    known = _files(train, names)
-    held = [] if test is None else _files(test, names)
+        warnings.warn(said + ", ".join(sorted(_SUFFIXES)), SlimdcWarning, stacklevel=3)
     if test is not None and not set(_classes(test)[0]) <= set(names):
         found = sorted(set(_classes(test)[0]) - set(names))
         raise FileError(str(test), f"the classes {found}", f"classes of {train}", see=_PAGE)
-    images = stacked([path for path, _ in known + held], wanted)
-    classes = np.asarray([label for _, label in known + held], np.int64)
-    n = len(known)
-    return RealDataset(images[:n], classes[:n], images[n:], classes[n:], names)
+    held = [] if test is None else _files(test, names)
+    return Listed(_files(train, names), held, names)
 
 
 def holds_images(folder: Path) -> bool:

@@ -32,7 +32,10 @@ _Source: TypeAlias = Path | Encoded
 
 
 def stacked(
-    sources: Sequence[_Source], size: tuple[int, int] | None = None, argument: str = "root"
+    sources: Sequence[_Source],
+    size: tuple[int, int] | None = None,
+    argument: str = "root",
+    expected: str = "images of one size",
 ) -> NDArray[np.uint8]:
     """Decode images into one array.
 
@@ -43,8 +46,8 @@ def stacked(
     size : (int, int), optional
         Height and width that images are brought to: scaled, bicubic, so that they just cover it,
         and cut at the centre. Without it all must have one size.
-    argument : str
-        Name to blame where their sizes differ.
+    argument, expected : str
+        What to blame where their sizes differ, and what to ask for.
 
     Returns
     -------
@@ -71,7 +74,7 @@ def stacked(
             f"{height}x{width} ({_name(first[height, width])})"
             for height, width in sorted(first)[:2]
         )
-        raise FileError(argument, f"images of {two}", "images of one size, or a size for all")
+        raise FileError(argument, f"images of {two}", expected)
     shape = next(iter(first)) if size is None else size
     # Filled one by one: a list of images beside their stack would need twice the memory.
     images = np.empty((len(sources), *shape, *(() if mode == "L" else (3,))), np.uint8)

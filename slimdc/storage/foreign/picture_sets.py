@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slimdc.datasets.image_folder import image_folder
-from slimdc.datasets.image_stack import encoded
+from slimdc.datasets.image_folder import listed
+from slimdc.datasets.image_stack import encoded, stacked
 from slimdc.parameterization import SlimmableDataset
 from slimdc.storage.atomic_folder import new_folder
 from slimdc.storage.foreign.outgoing import classes_from, pictures
@@ -75,13 +75,14 @@ def take_pictures(content: Folder, _asked: Asked) -> Published:
 
     A folder's number is its class where all have one, otherwise its place among the names.
     """
-    real = image_folder(content.path)
-    x, layout = real.x_train, "channels_last"
-    numbers = [_NUMBER.fullmatch(name) for name in real.names]
+    files, _, names = listed(content.path)
+    x = stacked([path for path, _ in files], argument=str(content.path))
+    y, layout = np.asarray([label for _, label in files], np.int64), "channels_last"
+    numbers = [_NUMBER.fullmatch(name) for name in names]
     if not all(numbers) or max(len(found[1]) for found in numbers if found) > _LONGEST:
-        return Published(x, real.y_train, layout, len(numbers), real.names)
+        return Published(x, y, layout, len(numbers), names)
     classes = np.asarray([int(found[1]) for found in numbers if found], np.int64)
-    return Published(x, classes[real.y_train], layout)
+    return Published(x, classes[y], layout)
 
 
 def write_sre2l(data: SlimmableDataset, path: Path) -> None:
