@@ -16,7 +16,7 @@ from slimdc.storage.float_components import sizes_of
 from slimdc.storage.header import FORMAT, VERSION, Header, digest_of
 from slimdc.storage.json_text import plain_json
 from slimdc.storage.older_files import OLDER
-from slimdc.storage.sources import Source
+from slimdc.storage.sources import SLIMMABLE, Source
 
 __all__ = ["Prefix", "Start", "Wanted", "damaged", "read_prefix", "read_start"]
 
@@ -279,7 +279,7 @@ def _no_safetensors(source: Source, found: str) -> FileError:
     return FileError(
         source.name,
         found=f"a file that is truncated or no safetensors file ({found})",
-        expected="a slimmable file; `slimdc.read` and `slimdc convert` take sets of others",
+        expected=SLIMMABLE,
     )
 
 

@@ -12,7 +12,10 @@ from slimdc._checks import path as checked_path
 from slimdc._files import regular_file
 from slimdc.errors import FileError, SlimdcError
 
-__all__ = ["LocalSource", "MemorySource", "Source", "is_url", "opened"]
+__all__ = ["SLIMMABLE", "LocalSource", "MemorySource", "Source", "is_url", "opened"]
+
+# What is expected of a path that holds something else, which may be a set of others.
+SLIMMABLE = "a slimmable file; `slimdc.read` and `slimdc convert` take sets of others"
 
 # Two letters at least: one is a drive of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]+://")
@@ -157,6 +160,8 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Source]:
             yield remote_source(path)
         return
     target = checked_path("path", path)
+    if os.path.isdir(target):
+        raise FileError(os.fspath(path), "no regular file, but a folder", SLIMMABLE)
     with _told(os.fspath(path)), regular_file(target).open("rb", buffering=0) as file:
         yield LocalSource(os.fspath(path), file)
 
