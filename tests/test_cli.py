@@ -138,6 +138,19 @@ def test_the_set_in_the_package_has_a_name(tmp_path: Path, monkeypatch, capsys) 
     assert cli.main(["slim", "sample", "out", "-k", "2", "--steps", "0"]) == 1
 
 
+def test_a_folder_does_not_stand_in_the_way_of_the_set_in_the_package(
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sample").mkdir()
+    assert cli.main(["slim", "sample", "out", "-k", "1", "--steps", "0"]) == 0
+    assert cli.main(["slim", "./sample", "out", "-k", "1", "--steps", "0"]) == 1
+    assert "a folder" in capsys.readouterr().err
+    for reader in (["info", "sample"], ["convert", "sample", "out"]):  # which folders may be for
+        assert cli.main(reader) == 1
+        assert "sample: found a folder of" in capsys.readouterr().err
+
+
 def test_evaluate_takes_a_protocol(images: Path, capsys) -> None:
     arguments = ["evaluate", str(images), "--data", "sample", "--width", "1", "--steps", "1"]
     assert cli.main([*arguments, "--protocol", "idc"]) == 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from slimdc.commands.answers import answer
 from slimdc.commands.data import in_layout, train_images, with_matrix, with_matrix_beside
 from slimdc.commands.messages import check_apart
-from slimdc.commands.options import add_answer, add_foreign, completed, set_file, whole
+from slimdc.commands.options import add_answer, add_foreign, completed, set_or_folder, whole
 from slimdc.errors import InvalidValueError
 from slimdc.parameterization.preprocessing.standardisation import STATISTICS
 from slimdc.parameterization.preprocessing.whitening import RECIPES
@@ -31,7 +31,7 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "sets",
         nargs="+",
-        type=set_file,
+        type=set_or_folder,
         metavar="IN",
         help="a file or a folder, or sample; several are its parts",
     )

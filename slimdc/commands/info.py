@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slimdc.commands.answers import answer
-from slimdc.commands.options import add_answer, add_foreign, completed, set_or_url
+from slimdc.commands.options import add_answer, add_foreign, completed, set_or_folder
 from slimdc.errors import FileError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
     command.add_argument(
         "file",
-        type=set_or_url,
+        type=set_or_folder,
         metavar="FILE",
         help="a slimmable file or its URL, or a set as others publish it: a file or a folder",
     )

@@ -22,6 +22,7 @@ __all__ = [
     "file_argument",
     "number",
     "set_file",
+    "set_or_folder",
     "set_or_url",
     "whole",
 ]
@@ -234,8 +235,22 @@ def set_or_url(text: str) -> Path | str:
     return text if is_url(text) else set_file(text)
 
 
+def set_or_folder(text: str) -> Path | str:
+    """Read where a set of slimdc or of others is: some of those are folders.
+
+    Examples
+    --------
+    >>> set_or_folder(".").name, set_or_folder("sample").name
+    ('', 'fashion_mnist_10.safetensors')
+    """
+    path = Path(text)
+    return path if path.is_dir() else set_or_url(text)
+
+
 def set_file(text: str) -> Path:
     """Read the path of a set, or the name of that in the package, where no file has this name.
+
+    A folder of this name is no set of slimdc, and does not stand in its way.
 
     Examples
     --------
@@ -243,7 +258,7 @@ def set_file(text: str) -> Path:
     ('fashion_mnist_10.safetensors', 'small.safetensors')
     """
     path = Path(text)
-    if text != _SAMPLE or path.exists():
+    if text != _SAMPLE or (path.exists() and not path.is_dir()):
         return path
     from slimdc.datasets.bundled import sample_path
 

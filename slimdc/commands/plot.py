@@ -27,7 +27,13 @@ def add(command: argparse.ArgumentParser) -> None:
         help="samples: the first of each class, a line for each set; components: one class by "
         "how many are kept; spectrum: the significances; accuracies: of folders of results",
     )
-    command.add_argument("paths", type=set_file, nargs="+", metavar="PATH", help="sets, or folders")
+    command.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="of samples sets; of components and spectrum one set; of accuracies folders of "
+        "results",
+    )
     command.add_argument(
         "-o",
         "--out",
@@ -59,6 +65,7 @@ def add(command: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     from slimdc.pictures.canvas import picture_format, save_picture
 
+    options.paths = list(map(Path if options.what == "accuracies" else set_file, options.paths))
     picture_format(options.out, "--out")
     check_target(options.out, "--out")
     check_apart(options.out, options.paths, "--out")
