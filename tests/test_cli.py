@@ -35,6 +35,7 @@ def test_certify_prints_the_certificate(vectors: Path, capsys) -> None:
     assert printed == f"{slimdc.certify(slimdc.load(vectors), slimdc.load(out))}\n"
 
 
+@pytest.mark.filterwarnings("ignore:.*no test images of 7 of its 10 classes")
 def test_evaluate_on_files(images: Path, fashion: Path, tmp_path: Path, capsys) -> None:
     arguments = ["evaluate", images, "--data", "fashion-mnist", "--root", tmp_path]
     arguments += ["--repeats", 2, "--steps", 2, "--width", 2]
@@ -112,6 +113,37 @@ def test_a_set_whose_numbers_mean_other_classes_is_told(tmp_path: Path, capsys) 
         warned = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
         expected = [f"slimdc: warning: {tmp_path / 'set'}: {told}"] if told else []
         assert warned == expected
+
+
+@pytest.mark.filterwarnings("default::slimdc.errors.SlimdcWarning")
+def test_classes_that_nothing_is_tested_on_are_told(images: Path, capsys, monkeypatch) -> None:
+    sample = slimdc.datasets.sample()
+    few = sample._replace(x_test=sample.x_test[:60], y_test=sample.y_test[:60] % 2)
+    arguments = ["evaluate", str(images), "--data", "sample", "--repeats", "1", "--steps", "1"]
+    for data, told in ((few, True), (sample, False)):
+        monkeypatch.setattr(slimdc.datasets, "sample", lambda data=data: data)
+        assert cli.main([*arguments, "--width", "1"]) == 0
+        warned = "no test images of 8 of its 10 classes, such as 2" in capsys.readouterr().err
+        assert warned == told
+
+
+def test_data_that_are_not_there_are_told_with_all_names(images: Path, capsys) -> None:
+    assert cli.main(["evaluate", str(images), "--data", "nope"]) == 1
+    assert "expected 'sample', or one of 'cifar10'" in error_line(capsys)
+
+
+def test_the_set_in_the_package_is_called_as_it_was_typed(images, tmp_path, capsys, monkeypatch):
+    quick = ["--data", "sample", "--repeats", "1", "--steps", "1", "--width", "1"]
+    assert cli.main(["evaluate", "sample", str(images), *quick]) == 0
+    printed = capsys.readouterr()
+    assert "\nsample " in printed.out
+    assert "\nslimdc: sample: " in f"\n{printed.err}"
+    assert str(slimdc.datasets.bundled.sample_path()) not in printed.out + printed.err
+    drawn = {}
+    monkeypatch.setattr("slimdc.pictures.samples", drawn.update)
+    monkeypatch.setattr("slimdc.pictures.canvas.save_picture", lambda *_: None)
+    assert cli.main(["plot", "samples", "sample", str(images), "-o", str(tmp_path / "a.png")]) == 0
+    assert list(drawn) == ["sample", images.stem]
 
 
 def test_what_cannot_be_evaluated_is_said_first(images: Path, tmp_path: Path, capsys) -> None:
@@ -461,7 +493,9 @@ def test_sets_of_other_shapes_are_refused_before_any_is_trained_on(
 
     monkeypatch.setattr(slimdc, "evaluate", trains)
     assert cli.main(["evaluate", str(images), str(vectors), "--data", "sample"]) == 1
-    assert "x_test: found samples of shape" in error_line(capsys)
+    told = error_line(capsys)
+    assert "--data: found samples of shape (784,), expected samples of shape (12,)" in told
+    assert f", as in {vectors} (see" in told
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,13 @@ def real_images(
         raise InvalidValueError("--size", str(size), "none: the sample has its own")
     if name == "sample":
         return None, *datasets.sample()[1:], ()
-    real = all_images(name, root, size)
+    try:
+        real = all_images(name, root, size)
+    except FileError as error:
+        if error.argument != "data":
+            raise
+        expected = f"'sample', or {error.expected}"
+        raise FileError("data", error.found, expected, error.see) from error
     return real.x_train, real.x_test, real.y_test, real.names
 
 

@@ -16,10 +16,11 @@ from slimdc.commands.options import (
     add_training,
     completed,
     file_argument,
+    typed,
     whole,
 )
 from slimdc.commands.tables import table
-from slimdc.errors import SlimdcWarning
+from slimdc.errors import InvalidValueError, SlimdcWarning
 
 if TYPE_CHECKING:
     from slimdc.evaluation import Evaluation
@@ -82,12 +83,18 @@ def _run(options: argparse.Namespace) -> None:
     sets = [slimdc.load(place) for place in options.sets]
     x_train, x_test, y_test, names = real_images(options.data, options.root, options.size)
     for place, data in zip(options.sets, sets, strict=True):
-        _compare(place, data, dict(enumerate(names)))
+        _compare(typed(place), data, dict(enumerate(names)))
+        _check_tested(typed(place), data, set(y_test.tolist()))
     pairs = zip(options.sets, sets, strict=True)
     sets = [with_matrix(data, place, x_train) for place, data in pairs]
-    for data in sets:  # of another shape is said before any is trained on
+    for place, data in zip(options.sets, sets, strict=True):
+        # One of another shape is said before any is trained on.
         first = in_layout(x_test[:1], data.layout)
-        open_samples(first, data.shape, data.layout, data.preprocessing, "x_test")
+        try:
+            open_samples(first, data.shape, data.layout, data.preprocessing, "x_test")
+        except InvalidValueError as error:
+            expected = f"{error.expected}, as in {typed(place)}"
+            raise InvalidValueError("--data", error.found, expected, error.see) from error
     results: list[Evaluation] = []
     for place, data in zip(options.sets, sets, strict=True):
         result = slimdc.evaluate(
@@ -105,7 +112,7 @@ def _run(options: argparse.Namespace) -> None:
         )
         results.append(result)
         if len(options.sets) > 1 and (say := told(options)):
-            say(f"{place}: {result}")
+            say(f"{typed(place)}: {result}")
     found = list(map(_cell, options.sets, sets, results))
     document = {
         "data": options.data,
@@ -122,7 +129,7 @@ def _run(options: argparse.Namespace) -> None:
             say(f"Picture: {options.out}")
 
 
-def _compare(place: Path | str, data: SlimmableDataset, real: dict[int, str]) -> None:
+def _compare(place: str, data: SlimmableDataset, real: dict[int, str]) -> None:
     """Warn where a number means one class in a set and another in the real data."""
     named = data.description.named
     other = [label for label in named if label in real and real[label] != named[label]]
@@ -132,9 +139,18 @@ def _compare(place: Path | str, data: SlimmableDataset, real: dict[int, str]) ->
         warn(f"{said}, in --data {shown(real[first])}{more}", SlimdcWarning, stacklevel=2)
 
 
+def _check_tested(place: str, data: SlimmableDataset, real: set[int]) -> None:
+    """Warn where no image shows whether networks have learned a class."""
+    missing = [label for label in data.labels if label not in real]
+    if missing:
+        found = f"{len(missing)} of its {data.classes} classes, such as {missing[0]}"
+        said = f"{place}: --data has no test images of {found}: the accuracy is of the others only"
+        warn(said, SlimdcWarning, stacklevel=2)
+
+
 def _cell(place: Path | str, data: SlimmableDataset, result: Evaluation) -> dict[str, Any]:
     return {
-        "set": str(place),
+        "set": typed(place),
         "components": data.components_per_class,
         "nbytes": data.nbytes,
         "file_nbytes": place.stat().st_size if isinstance(place, Path) else None,

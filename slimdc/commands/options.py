@@ -24,6 +24,7 @@ __all__ = [
     "set_file",
     "set_or_folder",
     "set_or_url",
+    "typed",
     "whole",
 ]
 
@@ -263,6 +264,19 @@ def set_file(text: str) -> Path:
     from slimdc.datasets.bundled import sample_path
 
     return sample_path()
+
+
+def typed(place: Path | str) -> str:
+    """Name a set as it was typed: where the one in the package lies is nobody's matter.
+
+    Examples
+    --------
+    >>> typed(set_file("sample")), typed(Path("small.safetensors"))
+    ('sample', 'small.safetensors')
+    """
+    from slimdc.datasets.bundled import sample_path
+
+    return _SAMPLE if place == sample_path() else str(place)
 
 
 def _paths(prefix: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from slimdc._checks import shown
 from slimdc.commands.answers import answer
 from slimdc.commands.messages import check_apart, check_target
-from slimdc.commands.options import add_answer, set_file, whole
+from slimdc.commands.options import add_answer, set_file, typed, whole
 from slimdc.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -107,8 +107,9 @@ def _drawn(options: argparse.Namespace) -> Figure:
 
 def _names(paths: Sequence[Path]) -> list[str]:
     """Name sets and chains by their files, or by their paths where files are called alike."""
-    stems = [path.stem or str(path) for path in paths]
-    names = stems if len(set(stems)) == len(stems) else [str(path) for path in paths]
+    places = list(map(typed, paths))
+    stems = [Path(place).stem or place for place in places]
+    names = stems if len(set(stems)) == len(stems) else places
     if len(set(names)) < len(names):
         raise InvalidValueError("PATH", " ".join(names), "each once")
     return names
