@@ -22,6 +22,7 @@ from slimdc.training.progress import watched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
     from typing import NoReturn
 
 __all__ = ["main"]
@@ -72,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (SlimdcError, OSError) as error:  # OSError: a full disk under our output, say
             return _failed(one_line(error))
         except KeyboardInterrupt:
-            saved = getattr(options, "checkpoint", None) or getattr(options, "results", None)
-            resume = f"; the same command goes on from {saved}" if saved else ""
+            saved = _saved(options)
+            resume = f"; the same command goes on from {saved[-1]}" if saved else ""
             tell(f"interrupted{resume}")
             return _INTERRUPTED
     return 0
@@ -101,6 +102,14 @@ def _parser() -> argparse.ArgumentParser:
         # What a command takes is said by its own usage; argparse would name the commands.
         command.set_defaults(refuse=command.error)
     return parser
+
+
+def _saved(options: argparse.Namespace) -> list[Path]:
+    """List what of a run is on disk: a first interval leaves nothing to go on from."""
+    one = [getattr(options, name, None) for name in ("checkpoint", "results")]
+    # Of several sets each has a checkpoint of its own.
+    places: list[Path | None] = getattr(options, "checkpoints", one)
+    return [path for path in places if path is not None and os.path.exists(path)]
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

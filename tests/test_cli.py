@@ -523,5 +523,8 @@ def test_an_interrupted_chain_says_how_it_goes_on(tmp_path: Path, capsys, monkey
 
     monkeypatch.setattr("slimdc.commands.data.all_images", interrupted)
     assert cli.main(["chain", str(tmp_path / "results")]) == 130
+    assert capsys.readouterr().err == "slimdc: interrupted\n"
+    (tmp_path / "results").mkdir()
+    assert cli.main(["chain", str(tmp_path / "results")]) == 130
     told = f"slimdc: interrupted; the same command goes on from {tmp_path / 'results'}\n"
     assert capsys.readouterr().err == told

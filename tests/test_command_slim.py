@@ -105,6 +105,22 @@ class TestSeveral:
             assert one["file_nbytes"] == Path(one["file"]).stat().st_size <= budget
             assert one["reason"] == small.codes.reason
 
+    def test_an_interruption_names_the_checkpoint_that_is_there(
+        self, vectors: Path, tmp_path: Path, capsys, monkeypatch
+    ) -> None:
+        slim = slimdc.slim
+
+        def interrupted(*given: object, **options: object) -> slimdc.SlimmableDataset:
+            if options["k"] == 1:
+                raise KeyboardInterrupt
+            return slim(*given, **options)
+
+        monkeypatch.setattr(slimdc, "slim", interrupted)
+        arguments = ["slim", str(vectors), str(tmp_path / "{k}"), "-k", "2", "1", "--steps", "2"]
+        arguments += ["--width", "4", "--checkpoint", str(tmp_path / "run{k}")]
+        assert cli.main(arguments) == 130
+        assert f"goes on from {tmp_path / 'run2'}\n" in capsys.readouterr().err
+
     def test_training_with_checkpoints_of_each(self, vectors: Path, tmp_path: Path, capsys) -> None:
         arguments = ["slim", str(vectors), str(tmp_path / "s{k}"), "-k", "2", "1", "--steps", "3"]
         arguments += ["--width", "4", "--seed", "3", "--checkpoint", str(tmp_path / "run{k}")]

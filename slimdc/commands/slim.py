@@ -48,6 +48,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     wanted = budgets(options)
+    options.checkpoints = [budget.checkpoint for budget in wanted]
     for budget in wanted:
         check_target(budget.out, "OUT")
         check_apart(budget.out, (options.set, budget.checkpoint), "OUT")
