@@ -260,6 +260,23 @@ def test_pictures(tmp_path, name, folder) -> None:
     assert slimdc.read(tmp_path / "set").preprocessing == Preprocessing()
 
 
+def test_plain_arrays_are_told_what_the_formats_hold(tmp_path) -> None:
+    archive, path = tmp_path / "set.npz", tmp_path / "set"
+    for arrays in ({"x": X, "y": Y}, {"images": X[:, 0], "labels": Y}):
+        np.savez(archive, **arrays)
+        with pytest.raises(FileError, match=r"'frepo': arrays images, of 4 axes, and labels, or"):
+            slimdc.read(archive)
+    torch, pyarrow = library("torch"), library("pyarrow")
+    for names in (("images", "labels"), ("data", "targets")):
+        torch.save(dict(zip(names, map(torch.asarray, (X, Y)), strict=True)), path)
+        with pytest.raises(FileError, match=r"'idc': a dict whose data is .*from_arrays"):
+            slimdc.read(path)
+    rows = pyarrow.table({"img": [b""], "label": [0]})
+    importlib.import_module("pyarrow.parquet").write_table(rows, path)
+    with pytest.raises(FileError, match=r"'parquet': the columns image and label; .*from_arrays"):
+        slimdc.read(path)
+
+
 @pytest.mark.parametrize("name", ["rded", "parquet"])
 def test_pictures_of_several_sizes_get_no_size(tmp_path, name, capsys) -> None:
     needs(name)

@@ -29,6 +29,15 @@ __all__ = ["are_pixels", "read", "recognised"]
 _ROOM = 0.1
 _NAMES_OF_SPACES = ("none", *STATISTICS)
 
+# What a container holds where one of the formats is in it.
+_NEEDED = {
+    "npz": "arrays images, of 4 axes, and labels, or image and label",
+    "parquet": "the columns image and label",
+    "torch": "a dict whose data is a list of experiments, a list of images and classes, or a "
+    "folder of images_….pt and labels_….pt",
+}
+_ELSE = "; SlimmableDataset.from_arrays makes a set of arrays of any names"
+
 
 def read(
     path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
@@ -198,8 +207,9 @@ def _recognised(container: str, content: Any, wanted: str, source: str) -> str:
             found = f"'auto' for {held}, which fits {' and '.join(map(repr, fitting))}"
             raise InvalidValueError("format", found, "one of these")
         if not fitting:
-            names = [name for name, known in FORMATS.items() if known.container == container]
-            raise FileError(source, held, f"a set of format {' or '.join(map(repr, names))}")
+            names = " or ".join(repr(name) for name in candidates)
+            needed = f"{_NEEDED[container]}{_ELSE}"
+            raise FileError(source, held, f"a set of format {names}: {needed}")
         return fitting[0]
     if wanted not in fitting:
         fits = f", which fits {' and '.join(map(repr, fitting))}" if fitting else ""
