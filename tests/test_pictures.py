@@ -51,6 +51,19 @@ def test_a_grid_shows_the_first_samples_of_each_class_as_pixels(layout: str, cha
     assert [text.get_text() for axis in figure.axes for text in axis.texts] == ["before", "after"]
 
 
+def test_many_classes_go_on_below() -> None:
+    x = np.arange(45)[:, None, None] / 45 + np.zeros((1, 2, 2))
+    data = slimdc.SlimmableDataset.from_arrays(x, np.arange(45))
+    figure = pictures.samples({"a": data.named([f"c{i}" for i in range(45)]), "b": data})
+    assert figure.get_figwidth() < 20
+    drawn = [axis for axis in figure.axes if axis.images]
+    found = [round(45 * float(axis.images[0].get_array()[0, 0])) for axis in drawn]
+    parts = [list(range(20)), list(range(20, 40)), list(range(40, 45))]
+    assert found == [label for part in parts for _ in "ab" for label in part]
+    titled = [(axis.get_title(), label) for axis, label in zip(drawn, found, strict=True)]
+    assert [pair for pair in titled if pair[0]] == [(f"c{i}", i) for i in range(45)]
+
+
 def test_a_class_is_shown_by_components() -> None:
     figure = pictures.components(images(), 1, (3, 1), columns=3)
     assert sum(bool(axis.images) for axis in figure.axes) == 6

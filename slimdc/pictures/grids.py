@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["components", "samples"]
 
+_WIDEST = 20  # images of a line of samples; more go on below it
+
 
 def samples(sets: Mapping[str, SlimmableDataset], *, per_class: int = 1) -> Figure:
     """Draw the first samples of each class, a line for each set (the paper's Fig. 5).
 
-    Above them are the names of the classes, where the first set has some.
+    Above them are the names of the classes, where the first set has some. After 20 images the
+    lines of all sets go on below.
 
     Parameters
     ----------
@@ -53,11 +56,20 @@ def samples(sets: Mapping[str, SlimmableDataset], *, per_class: int = 1) -> Figu
     instances_of("sets", sets, str)
     instances_of("sets", sets.values(), SlimmableDataset)
     per_class = whole_number("per_class", per_class, at_least=1)
-    figure = _grid({name: first_of_each_class(data, per_class) for name, data in sets.items()})
+    shown_of = {name: first_of_each_class(data, per_class) for name, data in sets.items()}
+    longest = max(map(len, shown_of.values()))
+    width = min(longest, _WIDEST)
+    parts = [
+        (name, images[begin : begin + width])
+        for begin in range(0, longest, width)
+        for name, images in shown_of.items()
+    ]
+    figure = _grid(parts)
     first = next(iter(sets.values()))
     places = np.cumsum([0, *(min(per_class, held) for held in first.samples)])
     for place, name in zip(places.tolist(), map(shortened, first.names or ()), strict=False):
-        figure.axes[place].set_title(name, fontsize=7, parse_math=False)
+        line, column = divmod(place, width)
+        figure.axes[line * len(sets) * width + column].set_title(name, fontsize=7, parse_math=False)
     return figure
 
 
@@ -97,14 +109,14 @@ def components(
     if label not in data.labels:
         raise InvalidValueError("label", shown(label), f"one of {shown(data.labels)}")
     rows = np.flatnonzero(data.members == label)[:columns]
-    return _grid({f"{k}": pixels(data.truncate(k))[rows] for k in counts})
+    return _grid([(f"{k}", pixels(data.truncate(k))[rows]) for k in dict.fromkeys(counts)])
 
 
-def _grid(lines: Mapping[str, np.ndarray]) -> Figure:
-    columns = max(len(images) for images in lines.values())
+def _grid(lines: Sequence[tuple[str, np.ndarray]]) -> Figure:
+    columns = max(len(images) for _, images in lines)
     figure = new_figure(0.8 * columns + 2.0, 0.85 * len(lines) + 0.2)
     axes = figure.subplots(len(lines), columns, squeeze=False)
-    for line, (title, images) in zip(axes, lines.items(), strict=True):
+    for line, (title, images) in zip(axes, lines, strict=True):
         for axis in line:
             axis.set_axis_off()
         for axis, image in zip(line, images, strict=False):
