@@ -85,12 +85,11 @@ def table(report: Certificate) -> list[str]:
 def _what_happened(report: Certificate) -> str:
     whole = report.infinity_order
     if report.kept_ratio is None:
-        return f"The linear solution lies {_share(whole.relative)} of its length away"
+        return f"The linear solution lies {_length(whole.relative)} away"
     kept = f"Slimming kept {100 * report.kept_ratio:.1f} % of the linear solution (in squared norm)"
     if whole.changed is None or whole.changed.relative < _WORDS:
         return kept
-    moved = _share(whole.changed.relative)
-    return f"{kept}, and changing what it kept moved it by {moved} of its length"
+    return f"{kept}, and changing what it kept moved it by {_length(whole.changed.relative)}"
 
 
 def _what_bounds_say(report: Certificate) -> str:
@@ -109,8 +108,9 @@ def _what_bounds_say(report: Certificate) -> str:
     return "no bound of it applies here"
 
 
-def _share(part: float) -> str:
-    return f"{100 * part:.1f} %" if part < 10 else f"{part:.3g} times"
+def _length(part: float) -> str:
+    told = f"{100 * part:.1f} % of" if part < 10 else f"{part:.3g} times"
+    return f"{told} its length"
 
 
 def _title(report: Certificate) -> str:
