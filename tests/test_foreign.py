@@ -990,6 +990,19 @@ def test_the_command(tmp_path, capsys) -> None:
     assert (np.count_nonzero(y > 0, axis=1) == 1).all()
 
 
+@pytest.mark.parametrize(
+    ("out", "others"),
+    [("a.npz", "kip, rfad or frepo"), ("a.PT", "vico or idc"), ("a.parquet", "parquet")],
+)
+def test_names_of_others_need_a_format(tmp_path, capsys, out, others) -> None:
+    slimdc.save(SlimmableDataset.from_arrays(drawn(), Y), tmp_path / "set")
+    assert command(tmp_path / "set", tmp_path / out) == 1
+    assert f"expected {others}, or slimdc" in capsys.readouterr().err
+    assert not (tmp_path / out).exists()
+    assert command(tmp_path / "set", tmp_path / out, "--format", "slimdc") == 0
+    assert len(slimdc.load(tmp_path / out)) == len(Y)
+
+
 def test_the_command_takes_all_that_reading_takes(tmp_path) -> None:
     path, out = vico(tmp_path / "set", 2), tmp_path / "out"
     options = ("--preprocessing", "none", "--experiment", 1, "--classes", 4)

@@ -14,6 +14,7 @@ from slimdc.errors import InvalidValueError
 from slimdc.parameterization.preprocessing.standardisation import STATISTICS
 from slimdc.parameterization.preprocessing.whitening import RECIPES
 from slimdc.storage.foreign import FORMATS, NAMES
+from slimdc.storage.foreign.formats import OWN_NAME
 
 if TYPE_CHECKING:
     from slimdc.parameterization import SlimmableDataset
@@ -24,6 +25,14 @@ __all__ = ["add"]
 _ZCA = "zca-"
 _WHITENED = tuple(_ZCA + recipe for recipe in RECIPES)
 _SPACES = ("auto", "none", *STATISTICS, *_WHITENED)
+
+# The formats that are expected of a name by its ending: ours under it would mislead.
+_ENDINGS = {
+    ".npz": "kip, rfad or frepo",
+    ".parquet": "parquet",
+    ".pt": "vico or idc",
+    ".pth": "vico or idc",
+}
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -39,9 +48,9 @@ def add(command: argparse.ArgumentParser) -> None:
     completed(
         command.add_argument(
             "--format",
-            default="slimdc",
             metavar="NAME",
-            help=f"what to write: {', '.join(NAMES)} (default: %(default)s)",
+            help=f"what to write: {', '.join(NAMES)} (default: {OWN_NAME}; needed where OUT is "
+            "called as files of others are)",
         ),
         NAMES,
     )
@@ -101,6 +110,7 @@ def _run(options: argparse.Namespace) -> None:
     import slimdc
 
     check_apart(options.out, options.sets, "OUT")
+    options.format = options.format or _ours(options.out)
     for name in ("root", "size"):
         if options.data is None and (found := getattr(options, name)) is not None:
             raise InvalidValueError(f"--{name}", str(found), "--data, whose images it is of")
@@ -123,6 +133,14 @@ def _run(options: argparse.Namespace) -> None:
     }
     told = f"{options.out}: {_told(data)}, as {options.format}"
     answer(options, told + _left_out(data, options.format), document)
+
+
+def _ours(out: Path) -> str:
+    """Choose our format, where the name of the file promises no other."""
+    others = _ENDINGS.get(out.suffix.lower())
+    if others:
+        raise InvalidValueError("--format", f"none for {out}", f"{others}, or {OWN_NAME}")
+    return OWN_NAME
 
 
 def _with_matrix(options: argparse.Namespace, data: SlimmableDataset) -> SlimmableDataset:
