@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,8 +12,9 @@ from slimdc._accuracies import accuracies_of, mean, spread
 from slimdc._array import as_array, dtype_name, to_numpy
 from slimdc._checks import truth, whole_number
 from slimdc._inputs import Openable, open_real, open_set
+from slimdc._warning import warn
 from slimdc.backend import Backend, Compute
-from slimdc.errors import InvalidValueError, SlimdcWarning
+from slimdc.errors import InvalidValueError
 from slimdc.learning import TrainedNetwork, chosen_settings, generators_of, training_pair
 from slimdc.networks import Network, fresh, network_for
 from slimdc.notebook.reports import evaluation_as_html
@@ -272,11 +272,9 @@ def _warn_of_another_space(
     raw_pixels = dtype_name(as_array(x_test, "x_test")) == "uint8" and not preprocessed
     standardised = data.preprocessing == Preprocessing() and x.min() < -0.25
     if (raw_pixels and standardised) or np.abs(x_real).max() > 10 * max(1.0, np.abs(x).max()):
-        warnings.warn(
+        warn(
             f"x_test: found values from {x_real.min():.3g} to {x_real.max():.3g} after the set's "
             f"preprocessing, expected the space of the set, {x.min():.3g} to {x.max():.3g}; give "
             "the set its preprocessing (SlimmableDataset.from_arrays), or preprocessed samples "
             "and preprocessed=True",
-            SlimdcWarning,
-            stacklevel=3,
         )

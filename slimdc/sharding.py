@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from slimdc._checks import path, positive, shown, whole_number
 from slimdc._inputs import Openable, open_set
+from slimdc._warning import warn
 from slimdc.backend import one_blas_thread
-from slimdc.errors import FileError, InvalidTypeError, InvalidValueError, SlimdcWarning
+from slimdc.errors import FileError, InvalidTypeError, InvalidValueError
 from slimdc.parameterization import SlimmableDataset
 from slimdc.storage import dumps
 from slimdc.storage.atomic import write_whole
@@ -159,11 +159,9 @@ def slim_shards(
         for _, job in waiting:
             job.cancel()
     if any(written.values()):
-        warnings.warn(
+        warn(
             f"k: {sum(written.values())} of {len(written)} shards hold fewer than {k} components "
             "and keep all of theirs",
-            SlimdcWarning,
-            stacklevel=2,
         )
     return list(written)
 

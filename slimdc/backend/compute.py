@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ from array_api_compat import array_namespace
 
 from slimdc._array import dtype_name, widest_float
 from slimdc._checks import one_of
+from slimdc._warning import warn
 from slimdc.backend.protocol import Array, Backend
 from slimdc.backend.registry import resolve
-from slimdc.errors import InvalidValueError, SlimdcWarning
+from slimdc.errors import InvalidValueError
 
 __all__ = ["FLOAT32_RIDGE", "Compute", "Configured"]
 
@@ -133,11 +133,9 @@ class Compute:
         """
         if ridge >= FLOAT32_RIDGE or self.has_float64:
             return ridge
-        warnings.warn(
+        warn(
             f"ridge: found {ridge:g}, expected at least {FLOAT32_RIDGE:g} where "
             f"{self.backend.name} has no float64; {FLOAT32_RIDGE:g} is used",
-            SlimdcWarning,
-            stacklevel=4,
         )
         return FLOAT32_RIDGE
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from warnings import warn
 
 from slimdc._checks import shown
+from slimdc._warning import warn
 from slimdc.commands.answers import answer, followed, told
 from slimdc.commands.messages import check_apart, check_target
 from slimdc.commands.options import (
@@ -20,7 +20,7 @@ from slimdc.commands.options import (
     whole,
 )
 from slimdc.commands.tables import table
-from slimdc.errors import InvalidValueError, SlimdcWarning
+from slimdc.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from slimdc.evaluation import Evaluation
@@ -136,7 +136,7 @@ def _compare(place: str, data: SlimmableDataset, real: dict[int, str]) -> None:
     if other:
         first, more = other[0], f", and so with {len(other) - 1} more" if len(other) > 1 else ""
         said = f"{place}: class {first} is named {shown(named[first])}"
-        warn(f"{said}, in --data {shown(real[first])}{more}", SlimdcWarning, stacklevel=2)
+        warn(f"{said}, in --data {shown(real[first])}{more}")
 
 
 def _check_tested(place: str, data: SlimmableDataset, real: set[int]) -> None:
@@ -144,8 +144,7 @@ def _check_tested(place: str, data: SlimmableDataset, real: set[int]) -> None:
     missing = [label for label in data.labels if label not in real]
     if missing:
         found = f"{len(missing)} of its {data.classes} classes, such as {missing[0]}"
-        said = f"{place}: --data has no test images of {found}: the accuracy is of the others only"
-        warn(said, SlimdcWarning, stacklevel=2)
+        warn(f"{place}: --data has no test images of {found}: the accuracy is of the others only")
 
 
 def _cell(place: Path | str, data: SlimmableDataset, result: Evaluation) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,10 +10,11 @@ import numpy as np
 
 from slimdc._checks import path as checked_path
 from slimdc._checks import shown, whole_numbers
+from slimdc._warning import warn
 from slimdc.datasets.image_stack import stacked
 from slimdc.datasets.places import expanded
 from slimdc.datasets.real import RealDataset
-from slimdc.errors import FileError, InvalidTypeError, InvalidValueError, SlimdcWarning
+from slimdc.errors import FileError, InvalidTypeError, InvalidValueError
 
 __all__ = ["Listed", "holds_images", "image_folder", "listed"]
 
@@ -126,7 +126,7 @@ def listed(base: Path) -> Listed:
         raise FileError("root", f"{base} without folders of images", "a folder for each class")
     if empty:
         said = f"{train}: no images in {shown(empty)}, which are no classes then; images end in "
-        warnings.warn(said + ", ".join(sorted(_SUFFIXES)), SlimdcWarning, stacklevel=3)
+        warn(said + ", ".join(sorted(_SUFFIXES)))
     if test is not None and not set(_classes(test)[0]) <= set(names):
         found = sorted(set(_classes(test)[0]) - set(names))
         raise FileError(str(test), f"the classes {found}", f"classes of {train}", see=_PAGE)

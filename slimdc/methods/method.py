@@ -7,7 +7,6 @@ slims. A method that knows samples and labels only does the same in both cases.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,8 +16,9 @@ import numpy as np
 
 from slimdc._array import like
 from slimdc._checks import shown, whole_numbers
+from slimdc._warning import warn
 from slimdc.backend import Array, Compute
-from slimdc.errors import InvalidTypeError, InvalidValueError, SlimdcWarning
+from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.networks import Network
 from slimdc.parameterization import Preprocessing, SlimmableDataset
 from slimdc.parameterization.description import Factors
@@ -287,9 +287,7 @@ def members_to_choose(task: Task) -> list[Host]:
             task.argument, shown(task.count), f"at most {max(sizes)}, the largest class's size"
         )
     if task.count > min(sizes):
-        warnings.warn(
+        warn(
             f"{task.argument} is {task.count}: classes of fewer samples give them all",
-            SlimdcWarning,
-            stacklevel=4,
         )
     return members

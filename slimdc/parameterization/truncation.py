@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,8 @@ import numpy as np
 
 from slimdc._array import like, namespace, to_numpy
 from slimdc._checks import shown, whole_number, whole_numbers
-from slimdc.errors import InvalidValueError, SlimdcWarning
+from slimdc._warning import warn
+from slimdc.errors import InvalidValueError
 
 __all__ = ["capped", "components_after", "largest_components", "largest_of_each"]
 
@@ -65,10 +65,8 @@ def components_after(
         raise InvalidValueError("k", found, f"1 to {largest}, the most that a class holds")
     short = sum(held < mine for held, mine in zip(components, wanted, strict=True))
     if short:
-        warnings.warn(
+        warn(
             f"k: {short} of {len(components)} classes hold fewer {than} and keep all of theirs",
-            SlimdcWarning,
-            stacklevel=3,
         )
     return tuple(min(pair) for pair in zip(components, wanted, strict=True))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from slimdc._checks import shown, truth, whole_number
-from slimdc.errors import FileError, InvalidValueError, SlimdcError, SlimdcWarning
+from slimdc._warning import warn
+from slimdc.errors import FileError, InvalidValueError, SlimdcError
 from slimdc.parameterization.truncation import components_after
 from slimdc.storage.float_components import sizes_of
 from slimdc.storage.header import FORMAT, VERSION, Header, digest_of
@@ -208,7 +208,7 @@ def read_prefix(source: Source, start: Start, wanted: Wanted) -> Prefix:
     _check_digests(source.name, header, data, k)
     _check_memory(source.name, header, k)
     for remark in remarks:
-        warnings.warn(f"{source.name}: {remark}", SlimdcWarning, stacklevel=4)
+        warn(f"{source.name}: {remark}")
     return Prefix(header, k, data)
 
 
