@@ -50,8 +50,9 @@ _FORMS: tuple[Form, ...] = get_args(Form)
 _PARTS = ("first", "infinity", "skew", "ortho")
 
 # Of the trace of a kernel, where that is below 1: far below its diagonal, and the inverse is finite
-# in float32.
+# in float32; so is that of as many least numbers of a dtype.
 _FLOOR = 1e-30
+_LEAST = 8
 
 
 @dataclass(frozen=True)
@@ -467,7 +468,8 @@ def _ridge_coefficients(kernel: Array, y: Array, ridge: float) -> Array:
     # Where every ReLU of a network is dead, K and its trace are 0: the floor makes X†Y 0 as well.
     # Beside a small trace it is small, too, or it would be a ridge.
     size = xp.where((trace > 0) & (trace < 1), trace, xp.ones_like(trace))
-    regular = kernel + (trace * (ridge / n) + size * _FLOOR) * eye
+    floor = size * _FLOOR + _LEAST * float(xp.finfo(kernel.dtype).smallest_normal)
+    regular = kernel + (trace * (ridge / n) + floor) * eye
     try:
         return xp.linalg.solve(regular, y)
     except Exception as error:

@@ -27,6 +27,7 @@ from slimdc.errors import (
     InvalidValueError,
     MissingBackendError,
     SlimdcError,
+    SlimdcWarning,
 )
 from slimdc.replay.budget import BufferBudget
 from slimdc.storage.tensor_file import parse_tensors, tensor_bytes
@@ -99,6 +100,15 @@ def fail(buffer: ReplayBuffer, how: int) -> None:
     )[how]
     with pytest.raises(SlimdcError):
         buffer.add(*bad)
+
+
+def test_a_task_of_few_samples_is_condensed_to_as_many_as_it_has() -> None:
+    rng = np.random.default_rng(0)
+    buffer = ReplayBuffer(components=100, classes=4, condense={"ipc": 3, "steps": 0})
+    with pytest.warns(SlimdcWarning, match="ipc is 2"):
+        buffer.add(rng.normal(size=(3, 8, 8)), np.asarray([0, 1, 1]))
+    buffer.add(rng.normal(size=(12, 8, 8)), np.repeat([2, 3], 6))
+    assert buffer.data.samples == (1, 2, 3, 3)
 
 
 @pytest.mark.slow

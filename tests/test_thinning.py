@@ -14,7 +14,7 @@ from test_quantization import SHAPES, as_rows, made
 import slimdc
 from slimdc import SlimmableDataset
 from slimdc.budgets.choice import candidates, choose_within
-from slimdc.errors import InvalidValueError
+from slimdc.errors import InvalidValueError, SlimdcWarning
 from slimdc.parameterization.quantization import Rounder, factors_of
 from slimdc.parameterization.quantization.codes import numbers_of, parts_of
 from slimdc.parameterization.quantization.rounding import parts_of_factors, rounded_to
@@ -136,6 +136,15 @@ def test_thinned_numbers_are_what_is_decoded() -> None:
 def test_training_codes_what_was_thinned_within_its_bytes() -> None:
     few = slim(slimdc.datasets.sample().data, nbytes=12_000)
     assert len(dumps(slim(few, nbytes=9_000, steps=2))) <= 9_000
+
+
+def test_bytes_that_keep_next_to_nothing_are_warned_of() -> None:
+    data = slimdc.datasets.sample().data
+    with pytest.warns(
+        SlimdcWarning, match=r"nbytes: networks learn next to nothing from 420 bytes: what fits"
+    ):
+        slim(data, nbytes=420)
+    slim(data, nbytes=2_000)
 
 
 # Labels

@@ -12,6 +12,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from slimdc._checks import one_of
+from slimdc._warning import warn
 from slimdc.budgets.budget import Budget
 from slimdc.budgets.choice import (
     Candidate,
@@ -46,6 +47,9 @@ SUPPORT = 0.5
 # kept as before, and taught 1.0 points more; in 6,000 bytes 1.09 times, and 1.3 points less (five
 # networks; more in docs/accuracy.md).
 GAIN = 1.1
+
+# Of what is lost: sets that lose more teach no better than chance.
+_NEARLY_ALL = 0.99
 
 
 def agree(budget: Budget, way: Way, samples: KeptSamples) -> None:
@@ -121,7 +125,11 @@ def choose(budget: Budget, task: Task, way: Way, report: Report = unreported) ->
     criterion = _criterion(task)
     counted = _counted(tried, report)
     if budget.nbytes is not None:
-        return choose_within(budget.nbytes, counted, criterion)
+        choice = choose_within(budget.nbytes, counted, criterion)
+        if choice.lost > _NEARLY_ALL:
+            kept = f"what fits keeps {share(choice.lost)} of the solutions of random ones"
+            warn(f"nbytes: networks learn next to nothing from {budget.nbytes} bytes: {kept}")
+        return choice
     return choose_by_share(budget.keep or 0.0, counted, criterion)
 
 

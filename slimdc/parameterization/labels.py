@@ -224,5 +224,6 @@ def _check_every_class(members: NDArray[np.int64], classes: int) -> None:
         raise InvalidValueError(
             "y",
             found=f"no sample of class {missing}",
-            expected=f"samples of all {classes} classes, or classes={classes} where some have none",
+            expected=f"samples of all {classes} classes, which are numbered from 0, or "
+            f"classes={classes} where some have none",
         )

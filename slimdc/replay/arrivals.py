@@ -87,6 +87,8 @@ class Arrivals:
                 found = f"samples of shape {shape}"
                 raise InvalidValueError("x", found, f"{held.shape}, as what is held")
         options = {"progress": False, "classes": self._entries(y), "seed": seed, **self.condense}
+        # A stream must not end where a task has fewer samples of each class than are asked for.
+        options["ipc"] = min(options["ipc"], _largest_class(y))
         if held is not None:
             options["preprocessing"] = held.preprocessing
         known = with_defaults(condense, self.condense)
@@ -103,6 +105,11 @@ class Arrivals:
             expected = f"classes below {_MOST_CLASSES:,}, or classes= of the buffer"
             raise InvalidValueError("y", f"class {largest}", expected)
         return largest + 1
+
+
+def _largest_class(y: Any) -> int:
+    _, counts = np.unique(class_indices(y), return_counts=True)
+    return int(counts.max(initial=1))
 
 
 def joined(held: SlimmableDataset | None, came: SlimmableDataset) -> SlimmableDataset:
