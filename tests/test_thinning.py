@@ -138,6 +138,7 @@ def test_training_codes_what_was_thinned_within_its_bytes() -> None:
     assert len(dumps(slim(few, nbytes=9_000, steps=2))) <= 9_000
 
 
+@pytest.mark.slow
 def test_bytes_that_keep_next_to_nothing_are_warned_of() -> None:
     data = slimdc.datasets.sample().data
     with pytest.warns(
@@ -160,6 +161,7 @@ def test_a_class_of_small_samples_keeps_its_labels(scale: float, bits: int) -> N
     np.testing.assert_array_equal(few.arrays()[1].argmax(axis=1), few.members)
 
 
+@pytest.mark.slow
 def test_labels_too_large_for_a_coarser_step_are_coded_with_another() -> None:
     """Few values, many rows: coefficients depend on each other, and labels fitted to them leap."""
     found = 0
@@ -178,6 +180,7 @@ def test_labels_too_large_for_a_coarser_step_are_coded_with_another() -> None:
 # A class alone
 
 
+@pytest.mark.slow
 def test_a_class_alone_is_kept_as_well_as_bytes_allow() -> None:
     """Its centred labels are zero: they say nothing of what is lost."""
     sample = slimdc.datasets.sample().data
