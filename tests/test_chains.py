@@ -31,6 +31,9 @@ def problem() -> tuple[np.ndarray, np.ndarray]:
     return rng.standard_normal((60, 8)).astype(np.float32) + 2 * np.eye(3, 8, dtype="f4")[y], y
 
 
+START = slimdc.condense(*problem(), 4, steps=0)
+
+
 def run(folder: Path, **changed: Any) -> Chain:
     x, y = problem()
     arguments: dict[str, Any] = {
@@ -46,6 +49,26 @@ def run(folder: Path, **changed: Any) -> Chain:
         "evaluate": EVALUATE,
     }
     return chain(**(arguments | changed))
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({"x_test": problem()[0][:, :5]}, r"x_test: found samples of shape \(5,\)"),
+        ({"y_test": problem()[1][:-1]}, "y_test: found 59 labels for 60 samples"),
+        ({"x_test": problem()[0] * np.nan}, "x_test: found values that are not finite"),
+        ({"y_test": problem()[1] + 0.5}, "y_test"),
+        ({"y_test": problem()[1] + 1, "start": START}, "y_test: found class 3"),
+    ],
+)
+def test_test_data_are_refused_before_a_set_is_made(
+    tmp_path: Path, changed: dict[str, Any], found: str
+) -> None:
+    if "start" in changed:
+        changed |= {"x": None, "y": None, "condense": {}}
+    with pytest.raises(SlimdcError, match=found):
+        run(tmp_path / "chain", **changed)
+    assert not list(tmp_path.glob("chain/sets/*"))
 
 
 def test_every_step_is_given_the_set_before_alone(tmp_path: Path) -> None:

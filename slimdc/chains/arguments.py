@@ -14,13 +14,15 @@ import numpy as np
 
 from slimdc._array import as_array, to_numpy
 from slimdc._checks import shown, values_of, whole_numbers
+from slimdc._inputs import open_real
 from slimdc.backend import Backend, Compute
 from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.methods.method import Method
 from slimdc.methods.registry import METHODS, slimming
 from slimdc.parameterization import Preprocessing
+from slimdc.typing import Layout
 
-__all__ = ["descending", "digest_of", "plain", "slimming_ways", "where"]
+__all__ = ["check_test", "descending", "digest_of", "plain", "slimming_ways", "where"]
 
 
 def slimming_ways(method: str, slim_by: Sequence[str] | None) -> tuple[str, ...]:
@@ -47,6 +49,16 @@ def descending(sizes: Sequence[int]) -> tuple[int, ...]:
     if not given or list(given) != sorted(set(given), reverse=True):
         raise InvalidValueError("sizes", shown(sizes), "descending numbers of components")
     return given
+
+
+def check_test(
+    x_test: Any, y_test: Any, shape: tuple[int, ...], layout: Layout, classes: int | None
+) -> None:
+    """Refuse what no set of a chain could be tested on: before one of them is made."""
+    _, labels = open_real(x_test, y_test, shape, layout, Preprocessing(), "_test")
+    if classes is not None and labels.max() >= classes:
+        expected = f"classes below {classes}, those of the set"
+        raise InvalidValueError("y_test", f"class {labels.max()}", expected)
 
 
 def plain(value: Any) -> Any:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slimdc._array import as_array
 from slimdc._checks import shown, whole_number
 from slimdc._inputs import Openable, open_set
 from slimdc.chains.arguments import (
+    check_test,
     descending,
     digest_of,
     plain,
@@ -26,6 +28,7 @@ from slimdc.errors import InvalidTypeError, InvalidValueError
 from slimdc.evaluation import evaluate as evaluated
 from slimdc.methods.registry import condensing, slimming
 from slimdc.parameterization import SlimmableDataset
+from slimdc.parameterization.layout import shape_of_samples
 from slimdc.slimming import slim as slimmed
 from slimdc.storage import dumps, load, save
 from slimdc.training.progress import Progress
@@ -144,6 +147,11 @@ def chain(
     work = _Work(journal, begin, (x, y), (x_test, y_test), options, seed, progress)
     jobs = list(_jobs(method, ways, sizes, begin))
     if any(job.name not in journal.cells for job in jobs):
+        if begin is None:
+            shape, layout = shape_of_samples(as_array(x, "x"), options["condense"].get("layout"))
+            check_test(x_test, y_test, shape, layout, options["condense"].get("classes"))
+        else:
+            check_test(x_test, y_test, begin.shape, begin.layout, begin.label_entries)
         with journal.alone():
             for job in jobs:
                 work.fill(job, report)
