@@ -70,9 +70,9 @@ more than ours at five per class and 0.7 more at two; at one, ours teach more, a
 slimmed to it by training. Ours loses little at once, but so do random rows of it: of five samples
 that are much alike, any will do. Training brings the first two components nothing, which it did
 with all sets of ten classes; why, was not all found out. Networks learn more slowly from sets that
-were trained for longer ([how much](replay.md#figures)), and in a trial with 20 classes U and s
-moved too fast: slower ones lost nothing, and gained nothing either. Neither a lower rate of
-condensing nor lower rates and weights of slimming helped in trials.
+were trained for longer ([how much](replay.md#figures)). That U and s move too fast is not it: at
+half the side slower ones end where fast ones do (last table). Neither a lower rate of condensing
+nor lower rates and weights of slimming helped in trials.
 """,
 }
 

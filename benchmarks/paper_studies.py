@@ -165,6 +165,26 @@ def _endings(results: Path, data: str) -> Iterator[str]:
         yield _row(f"{told}: {slimmed}" if slimmed else told, map(_kept, places))
 
 
+def _factor_rates(results: Path, data: str) -> Iterator[str]:
+    seeds = [
+        read(path.parent)[1] for path in sorted(results.glob(f"factor_rates/{data}-*/*.jsonl"))
+    ]
+    if not seeds:
+        return
+    sizes = sorted({cell["k"] for cell in seeds[0].values()}, reverse=True)
+    yield from _head("set", map(str, sizes))
+    for way in dict.fromkeys(name.rpartition(", ")[0] for name in seeds[0]):
+        names = (f"{way}, {k}" for k in sizes)
+        told = way.replace("x ", "U and s x ")
+        yield _row(told, (_each([cells[n] for cells in seeds if n in cells]) for n in names))
+
+
+def _each(cells: list[dict[str, Any]]) -> str:
+    means = [statistics.fmean(cell["accuracies"]) for cell in cells]
+    each = ", ".join(f"{mean:.1f}" for mean in means)
+    return f"{statistics.fmean(means):.1f} ({each})" if means else ""
+
+
 def _kept(cell: dict[str, Any] | None) -> str:
     if cell is None:
         return ""
@@ -206,4 +226,7 @@ STUDIES = {
     "a tenth of it, Eq. 12 as for ten classes or at a hundredth, factors as trained or factored "
     "anew, and FRePo's set; judged on 5,000 training images that no set was made of. In brackets, "
     "of how many rows in a hundred the label is that of their class.": _endings,
+    "Whether U and s should move more slowly than V while a set is slimmed, on {title} of half the "
+    "side: at the full rate, at a tenth of it, or at rest; two seeds in brackets, judged on 5,000 "
+    "training images that no set was made of.": _factor_rates,
 }
