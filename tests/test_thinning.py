@@ -15,13 +15,17 @@ import slimdc
 from slimdc import SlimmableDataset
 from slimdc.budgets.choice import candidates, choose_within
 from slimdc.errors import InvalidValueError, SlimdcWarning
-from slimdc.parameterization.quantization import Rounder, factors_of
+from slimdc.parameterization.quantization import Codes, Rounder, factors_of
 from slimdc.parameterization.quantization.codes import numbers_of, parts_of
 from slimdc.parameterization.quantization.rounding import parts_of_factors, rounded_to
 from slimdc.parameterization.quantization.transform import SampleTransform
 from slimdc.storage import dumps
 
 EXAMPLES = min(60, settings.default.max_examples)
+
+
+def of_codes(data: SlimmableDataset, codes: Codes) -> SlimmableDataset:
+    return SlimmableDataset.from_codes(codes, data.description, data.label_entries, dtype="float32")
 
 
 @settings(max_examples=EXAMPLES)
@@ -111,6 +115,18 @@ def test_what_was_rounded_before_is_thinned_where_a_coarser_step_would_empty_it(
     measured = candidate.rounded(rounder, choice.step, choice.thinned)
     assert lost(measured) == pytest.approx(choice.lost, rel=1e-6)
     assert lost(small) == pytest.approx(choice.lost, abs=0.02)
+
+
+@pytest.mark.slow
+def test_it_is_thinned_to_a_number_of_components_too() -> None:
+    few = slim(slimdc.datasets.sample().data, nbytes=12_000)
+    small = slim(few, k=max(few.components), nbytes=8_000, start="components")
+    assert 0.97 * 8_000 <= len(dumps(small)) <= 8_000
+    assert small.components == few.components
+    lost = criterion(few)
+    rounder = Rounder(few.host_factors(), few.description, rows=False)
+    coarser = of_codes(few, rounder.codes(small.nbytes))
+    assert lost(small) < 0.9 * lost(coarser)
 
 
 @pytest.mark.slow

@@ -116,7 +116,9 @@ def choose(budget: Budget, task: Task, way: Way, report: Report = unreported) ->
             start = "components" if start == "auto" else start
             k = k or max(before.samples if start == "rows" else before.components)
         tried = list(candidates(before, start, k))
-    if len(tried) == 1 and budget.keep is None:
+    # Networks are asked of one candidate, too, where it may be thinned: it was rounded before.
+    thinned = budget.nbytes is not None and before.codes is not None
+    if len(tried) == 1 and budget.keep is None and not thinned:
         if budget.nbytes is not None:
             return choose_within(budget.nbytes, tried, None)
         only, rounder = tried[0], tried[0].rounder
