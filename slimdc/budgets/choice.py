@@ -36,6 +36,8 @@ _HALVINGS = 4
 # of numbers that were not rounded before, thinning keeps no more than a coarser step does.
 _FINER = (0.7, 0.5)
 _LESS = 0.9
+# Of the loss: where less is lost, there is nothing to gain.
+_ENOUGH = 1e-3
 
 Key: TypeAlias = Callable[["Choice"], tuple[float, float]]
 
@@ -183,7 +185,9 @@ def choose_within(nbytes: int, tried: Iterable[Candidate], criterion: Criterion 
         return found[0]
     for kind in sorted({choice.candidate.kind for choice in found}):
         best = min((choice for choice in found if choice.candidate.kind == kind), key=_loss)
-        found += [choice for choice in _thinned(best, criterion) if choice.lost < _LESS * best.lost]
+        if best.lost > _ENOUGH:
+            thinned = _thinned(best, criterion)
+            found += [choice for choice in thinned if choice.lost < _LESS * best.lost]
     return _best(found, _loss)
 
 

@@ -83,7 +83,7 @@ def rounded_to(
     basis, target = weights * x / length[:, :, None], parts.left @ cosines
     wanted = _least_squares(basis.mT, target.mT).mT
     left = _whole(np.rint(wanted / step))
-    lost = np.asarray(~left.any(axis=(1, 2)))
+    lost = _lost(left, parts)
     left[:, :, 0] += _present(lost, description)
     x[lost], length[lost] = 0, 1.0
     labels = _least_squares(left / length[:, None, :], turned(y, description.labels))
@@ -108,8 +108,16 @@ def _last_first(values: NDArray[Any]) -> NDArray[Any]:
     return values.transpose(2, 1, 0)[::-1, ::-1]
 
 
+def _lost(left: NDArray[np.int64], parts: Parts) -> NDArray[np.bool_]:
+    """Tell of which classes nothing is left beside others, or nothing was there."""
+    lost, energy = ~left.any(axis=(1, 2)), (parts.x**2).sum(axis=(1, 2))
+    empty = energy <= 1e-24 * energy.sum()
+    # Where nothing is left of any class, the set is as small as can be, and teaches nothing.
+    return np.asarray(lost & (empty | ~lost.all()))
+
+
 def _present(lost: NDArray[np.bool_], description: Description) -> NDArray[np.int64]:
-    """Give 1 for the samples of each class of which nothing is left: their labels need it."""
+    """Give 1 for the samples of each class that is lost: their labels need it."""
     counts = np.where(lost, description.samples, 0)
     return np.asarray(np.arange(max(description.samples)) < counts[:, None], np.int64)
 
