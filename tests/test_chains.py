@@ -62,8 +62,10 @@ def run(folder: Path, **changed: Any) -> Chain:
     ],
 )
 def test_test_data_are_refused_before_a_set_is_made(
-    tmp_path: Path, changed: dict[str, Any], found: str
+    tmp_path: Path, changed: dict[str, Any], found: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for made in ("condensed", "slimmed", "evaluated"):
+        monkeypatch.setattr(sys.modules["slimdc.chains.chain"], made, None)
     if "start" in changed:
         changed |= {"x": None, "y": None, "condense": {}}
     with pytest.raises(SlimdcError, match=found):

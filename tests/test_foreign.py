@@ -1041,3 +1041,9 @@ def test_the_command_fits_whitenings(tmp_path, capsys) -> None:
     assert "--preprocessing: found zca-other, expected one of auto, none" in capsys.readouterr().err
     assert command(out, tmp_path / "again", "--preprocessing", "zca-rfad", *data) == 1
     assert "a slimmable file says its space" in capsys.readouterr().err
+
+
+def test_convert_says_that_it_reads_no_urls(tmp_path, capsys) -> None:
+    assert cli.main(["convert", "https://localhost:1/set.st", str(tmp_path / "out")]) == 1
+    said = "slimdc: error: IN: found 'https://localhost:1/set.st', expected files or folders; "
+    assert capsys.readouterr().err.startswith(said)

@@ -221,6 +221,10 @@ def test_auto_takes_the_depth_that_images_have_room_for() -> None:
     ):
         assert build("auto", shape, "channels_last", 2) == ConvNet(shape, 2, depth=depth)
         assert build("auto", shape, "channels_last", 2, depth=1) == ConvNet(shape, 2, depth=1)
+    three = np.int64(3)
+    assert build("auto", (4, 4, 1), "channels_last", 2, depth=three) == ConvNet(
+        (4, 4, 1), 2, depth=2
+    )  # type: ignore[arg-type]
     assert build("auto", (32, 32, 3), "channels_last", 2, depth=5).depth == 5  # type: ignore[attr-defined]
     with pytest.raises(InvalidValueError, match="depth: found 3 poolings of 7 x 5 images"):
         build("convnet", (7, 5, 1), "channels_last", 2, depth=3)

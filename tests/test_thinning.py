@@ -33,7 +33,7 @@ def of_codes(data: SlimmableDataset, codes: Codes) -> SlimmableDataset:
     st.sampled_from(list(SHAPES)),
     st.lists(st.integers(1, 5), min_size=1, max_size=4),
     st.floats(0.01, 1.0),
-    st.floats(0.02, 0.5),
+    st.floats(0.04, 0.5),
     st.integers(0, 99),
 )
 def test_the_smallest_numbers_are_left_out(
@@ -173,21 +173,23 @@ def test_a_class_of_small_samples_keeps_its_labels(scale: float, bits: int) -> N
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(20, 8, 8)), np.repeat([0, 1], 10)
     x[10:] *= scale
-    few = SlimmableDataset.from_arrays(x, y).quantize(bits)
+    data = SlimmableDataset.from_arrays(x, y)
+    few = data.quantize(bits)
     np.testing.assert_array_equal(few.arrays()[1].argmax(axis=1), few.members)
+    # Its rows are 0 where its samples round to nothing, and labels are as fine as others' are.
+    difference = np.abs(few.arrays()[0] - data.arrays()[0])
+    assert difference[10:].max() <= difference[:10].max()
+    np.testing.assert_allclose(few.arrays()[1][10:], data.arrays()[1][10:], atol=0.25)
 
 
 @pytest.mark.slow
 def test_labels_too_large_for_a_coarser_step_are_coded_with_another() -> None:
     """Few values, many rows: coefficients depend on each other, and labels fitted to them leap."""
-    found = 0
     for seed in range(60):
         x = np.random.default_rng(seed).normal(size=(14, 2))
         few = SlimmableDataset.from_arrays(x, np.repeat([0, 1], 7)).quantize(8)
         assert few.codes is not None
-        assert few.nbytes <= 8 * few.numbers // 8
-        found += few.nbytes
-    assert found
+        assert 0.8 * few.numbers <= few.nbytes <= few.numbers
     rounder = Rounder(few.host_factors(), few.description, rows=False)
     with pytest.raises(InvalidValueError, match="step: found one that makes numbers of"):
         rounder.codes_at(1e-12)

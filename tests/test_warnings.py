@@ -45,6 +45,10 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     "condense by random": lambda _: slimdc.condense(X, UNEVEN, 3, method="random"),
     "truncate": lambda _: uneven().truncate(3),
     "slim": lambda _: slimdc.slim(uneven(), 3, steps=0),
+    "slim to bits": lambda _: slimdc.slim(uneven(), 3, bits=16, steps=0),
+    "slim to bytes": lambda _: slimdc.slim(
+        slimdc.datasets.sample().data, nbytes=420, steps=0, width=8
+    ),
     "slim by random": lambda _: slimdc.slim(uneven(), 3, method="random"),
     "slim_shards": lambda path: slimdc.slim_shards({"a": (X, UNEVEN)}.items(), path, k=3),
     "load": lambda path: slimdc.load(cut(path)),

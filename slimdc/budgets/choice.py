@@ -32,8 +32,9 @@ _TRIED = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80, 112, 160)
 # A step is sought by octaves above the one of a byte for each number, and then within its octave.
 _OCTAVES = 10
 _HALVINGS = 4
-# Parts of the step at which the best of each kind is tried thinned, and how much less must be lost:
-# of numbers that were not rounded before, thinning keeps no more than a coarser step does.
+# Parts of the step at which the best of each kind is tried thinned, the second where the first one
+# gains, and how much less must be lost: of numbers that were not rounded before, thinning keeps no
+# more than a coarser step does.
 _FINER = (0.7, 0.5)
 _LESS = 0.9
 # Of the loss: where less is lost, there is nothing to gain.
@@ -186,8 +187,7 @@ def choose_within(nbytes: int, tried: Iterable[Candidate], criterion: Criterion 
     for kind in sorted({choice.candidate.kind for choice in found}):
         best = min((choice for choice in found if choice.candidate.kind == kind), key=_loss)
         if best.lost > _ENOUGH:
-            thinned = _thinned(best, criterion)
-            found += [choice for choice in thinned if choice.lost < _LESS * best.lost]
+            found += _thinned(best, criterion)
     return _best(found, _loss)
 
 
@@ -200,10 +200,13 @@ def _thinned(choice: Choice, criterion: Criterion) -> Iterator[Choice]:
     candidate, rounder = choice.candidate, choice.candidate.rounder
     for part in _FINER:
         step = part * choice.step
-        share = rounder.thinned(step, choice.nbytes)
-        if share < 1.0:
-            lost = criterion(candidate.rounded(rounder, step, share))
-            yield replace(choice, step=step, lost=lost, thinned=share)
+        share = rounder.share_within(step, choice.nbytes)
+        if share == 1.0:
+            return
+        lost = criterion(candidate.rounded(rounder, step, share))
+        if lost >= _LESS * choice.lost:
+            return
+        yield replace(choice, step=step, lost=lost, thinned=share)
 
 
 def choose_by_share(keep: float, tried: Iterable[Candidate], criterion: Criterion) -> Choice:

@@ -84,7 +84,6 @@ def agree(budget: Budget, way: Way, samples: KeptSamples) -> None:
         raise InvalidTypeError("k", "None", "k beside bits= or nbytes=: this method needs it")
 
 
-@np.errstate(all="ignore")
 def choose(budget: Budget, task: Task, way: Way, report: Report = unreported) -> Choice:
     """Choose what is kept of a set, and the step with which it is rounded.
 
@@ -105,6 +104,12 @@ def choose(budget: Budget, task: Task, way: Way, report: Report = unreported) ->
     InvalidTypeError, InvalidValueError
         The budget is too small for anything.
     """
+    # As a decorator it would stand between warnings and the caller's line.
+    with np.errstate(all="ignore"):
+        return _chosen(budget, task, way, report)
+
+
+def _chosen(budget: Budget, task: Task, way: Way, report: Report) -> Choice:
     before = task.whole
     if way.start is not truncated:
         tried = [Candidate("components", task.count, way.begun(task))]

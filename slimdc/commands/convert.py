@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slimdc._checks import shown
 from slimdc.commands.answers import answer
 from slimdc.commands.data import in_layout, train_images, with_matrix, with_matrix_beside
 from slimdc.commands.messages import check_apart
@@ -109,6 +110,11 @@ def add(command: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     import slimdc
 
+    for place in options.sets:
+        if isinstance(place, str):
+            raise InvalidValueError(
+                "IN", shown(place), "files or folders; `slimdc info` reads URLs"
+            )
     check_apart(options.out, options.sets, "OUT")
     options.format = options.format or _ours(options.out)
     for name in ("root", "size"):

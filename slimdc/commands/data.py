@@ -53,7 +53,7 @@ def real_images(
         if error.argument != "data":
             raise
         expected = f"'sample', or {error.expected}"
-        raise FileError("data", error.found, expected, error.see) from error
+        raise FileError("--data", error.found, expected, error.see) from error
     return real.x_train, real.x_test, real.y_test, real.names
 
 

@@ -132,7 +132,7 @@ def _made(name: str, samples: Any, outputs: int, asked: dict[str, Any]) -> Netwo
 def _with_room(image: tuple[int, int, int], depth: int) -> int:
     """Take no more blocks than an image can be halved, and one at least."""
     room = max(1, min(pooled(image, 0)).bit_length() - 1)
-    return min(depth, room) if isinstance(depth, int) else depth
+    return min(whole_number("depth", depth, at_least=1), room)
 
 
 def _fits(name: str, samples: Any, outputs: int, asked: dict[str, Any]) -> bool:

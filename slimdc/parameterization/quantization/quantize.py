@@ -103,7 +103,7 @@ class Rounder:
         found = step_within(nbytes, self._parts, self._description)
         return float(np.ldexp(found, self._exponents[0]))
 
-    def thinned(self, step: float, nbytes: float) -> float:
+    def share_within(self, step: float, nbytes: float) -> float:
         """Find the share of numbers to take for 0, so that a step takes so many bytes at most.
 
         It is 1 where no smaller one suffices, and that need not either. What was rounded before has
@@ -155,7 +155,7 @@ class Rounder:
             As there.
         """
         room = nbytes
-        while (share := self.thinned(step, room)) < 1.0:
+        while (share := self.share_within(step, room)) < 1.0:
             codes = self.codes_at(step, share)
             if codes.nbytes <= nbytes:
                 return codes

@@ -19,7 +19,8 @@ Floats = NDArray[np.float64]
 # Labels are this much finer than samples, both measured by their mean squares.
 LABELS = 0.125
 
-# Numbers of one size, to a 16th of the step, are thinned by their frequencies.
+# Numbers of one size, to a 16th of the step, are thinned by their frequencies. So are those of more
+# than 31 steps, which are the last to go.
 _SIZES = 16
 _BANDS = 64
 
