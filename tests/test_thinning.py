@@ -72,6 +72,15 @@ def test_of_equal_numbers_high_frequencies_go_first_and_no_class_before_another(
         assert gone.min() >= left.max()
 
 
+def test_of_equal_numbers_the_last_places_of_the_last_rows_go_first() -> None:
+    x = np.asarray([[1.0, 1.0, 1.0], [5.0, 1.0, 1.0]])
+    data = SlimmableDataset.from_arrays(np.concatenate([x, x]), [0, 0, 1, 1])
+    parts = parts_of_factors(as_rows(data).host_factors(), rows=True)
+    for count, left in ((2, [[1, 1, 1], [5, 1, 0]]), (4, [[1, 1, 0], [5, 1, 0]])):
+        found = rounded_to(1.0, parts, as_rows(data).description, count / 12)[1].x
+        np.testing.assert_array_equal(found, [left, left])
+
+
 @pytest.mark.slow
 @settings(max_examples=EXAMPLES // 4)
 @given(
