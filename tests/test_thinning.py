@@ -45,7 +45,8 @@ def test_the_smallest_numbers_are_left_out(
     whole = rounded_to(step, parts, data.description)[1]
     thinned = rounded_to(step, parts, data.description, share)[1]
     transform = SampleTransform(data.description)
-    sizes = np.abs(transform.forward(parts.x) / (step * transform.weights))
+    # Above 31 steps numbers are of one size.
+    sizes = np.minimum(np.abs(transform.forward(parts.x) / (step * transform.weights)), 31)
     left_out = (whole.x != 0) & (thinned.x == 0)
     np.testing.assert_array_equal(thinned.x, np.where(left_out, 0, whole.x))
     assert left_out.sum() == round(share * np.count_nonzero(whole.x))
