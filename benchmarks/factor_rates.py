@@ -15,9 +15,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from endings import HELD_OUT, halved
-from paper import SCALES, Job, Scale, alone, load, parser_of
+from endings import HELD_OUT, Study
+from paper import SCALES, Job, Scale, alone, parser_of
 
 import slimdc
 from slimdc.chains.journal import Journal
@@ -43,35 +42,25 @@ def main() -> None:
 
 def cells(scale: Scale, job: Job, journal: Journal) -> Iterator[tuple[str, dict[str, Any]]]:
     """Slim and judge what is missing."""
-    real, sizes = load(job.data), scale.sizes[job.data]
-    order = np.random.default_rng(job.seed).permutation(len(real.y_train))
-    x, y = halved(real.x_train), real.y_train
-    held, rest = order[:HELD_OUT], order[HELD_OUT:]
-    quiet: dict[str, Any] = {"seed": job.seed, "progress": False}
-
-    def judged(data: slimdc.SlimmableDataset) -> dict[str, Any]:
-        found = slimdc.evaluate(data, x[held], y[held], **scale.judged(job.data) | quiet)
-        return {"k": max(data.components), "accuracies": [*found.accuracies]}
-
+    study, sizes = Study(scale, job, trained=True), scale.sizes[job.data]
     path = journal.folder / "sets" / "whole.safetensors"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        options = scale.condense(job) | quiet
-        slimdc.save(slimdc.condense(x[rest], y[rest], sizes[0], **options), path)
+        slimdc.save(study.condensed(job.method, "default"), path)
     whole = slimdc.load(path)
     if name_of("whole", sizes[0]) not in journal.cells:
-        yield name_of("whole", sizes[0]), judged(whole)
+        yield name_of("whole", sizes[0]), study.judged(whole)
     for k in sizes[1:]:
         if name_of(AT_ONCE, k) not in journal.cells:
-            yield name_of(AT_ONCE, k), judged(whole.truncate(k))
+            yield name_of(AT_ONCE, k), study.judged(whole.truncate(k))
+    options = scale.slim(job) | {"seed": job.seed, "progress": False}
     for rate in RATES:
         if name_of(f"x {rate:g}", sizes[-1]) in journal.cells:
             continue
         data, preset = whole, replace(slimdc.settings.SLIM["default"], u_s_rate=rate)
         for k in sizes[1:]:
-            data = slimdc.slim(data, k, preset=preset, **scale.slim(job) | quiet)
+            data = slimdc.slim(data, k, preset=preset, **options)
             if name_of(f"x {rate:g}", k) not in journal.cells:
-                yield name_of(f"x {rate:g}", k), judged(data)
+                yield name_of(f"x {rate:g}", k), study.judged(data)
 
 
 def name_of(way: str, k: int) -> str:

@@ -1,6 +1,7 @@
 """Powers of two that bring numbers to where their squares neither overflow nor vanish.
 
-They round nothing, and are 1 for numbers of usual size, whose results stay as they are to the bit.
+They round nothing, and are 1 for numbers of usual size, whose results stay as they are to the bit:
+`slimdc._linalg` divides by the largest number instead, which rounds, and does so outside training.
 All runs inside traces, and has no gradient of its own.
 """
 

@@ -15,7 +15,17 @@ from slimdc.parameterization.quantization.component import Shape, coded, decoded
 from slimdc.parameterization.quantization.entropy import LARGEST, MOST_IN_A_BYTE
 from slimdc.parameterization.quantization.transform import SampleTransform, turned
 
-__all__ = ["Codes", "Numbers", "Parts", "band_of", "held", "numbers_of", "packed", "unpacked"]
+__all__ = [
+    "Codes",
+    "Numbers",
+    "Parts",
+    "band_of",
+    "held",
+    "largest_of",
+    "numbers_of",
+    "packed",
+    "unpacked",
+]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -156,6 +166,11 @@ def band_of(description: Description, entries: int, *, rows: bool) -> Integers:
     return np.concatenate([labels, left, samples])
 
 
+def largest_of(numbers: Numbers) -> int:
+    """Give the size of the largest number: above `LARGEST` it cannot be coded."""
+    return max(int(np.abs(part).max(initial=0)) for part in numbers if part is not None)
+
+
 def packed(numbers: Numbers, description: Description) -> tuple[bytes, ...]:
     """Code numbers, component by component.
 
@@ -175,8 +190,7 @@ def packed(numbers: Numbers, description: Description) -> tuple[bytes, ...]:
     InvalidValueError
         A number is larger than any that is coded.
     """
-    largest = max(int(np.abs(part).max(initial=0)) for part in numbers if part is not None)
-    if largest > LARGEST:
+    if (largest := largest_of(numbers)) > LARGEST:
         raise InvalidValueError("step", f"one that makes numbers of {largest}", f"up to {LARGEST}")
     bands = band_of(description, numbers.y.shape[2], rows=numbers.left is None)
     return tuple(coded(held(numbers, description), bands))

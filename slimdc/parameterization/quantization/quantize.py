@@ -18,8 +18,8 @@ from slimdc.parameterization.quantization.rate import (
     coarsest,
     estimated,
     least_bytes,
+    share_within,
     step_within,
-    thinned_within,
 )
 from slimdc.parameterization.quantization.rounding import parts_of_factors, rounded_to
 
@@ -110,7 +110,7 @@ class Rounder:
         many numbers of one size, which a coarser step rounds away all at once: a finer one that
         leaves some of them out keeps more.
         """
-        return thinned_within(nbytes, self._own(step), self._parts, self._description)
+        return share_within(nbytes, self._own(step), self._parts, self._description)
 
     def bytes_at(self, step: float) -> float:
         """Estimate the bytes that the factors take at a step; infinite where it is too fine."""

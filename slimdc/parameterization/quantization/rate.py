@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import numpy as np
-
 from slimdc.parameterization.description import Description
-from slimdc.parameterization.quantization.codes import Numbers, Parts, band_of, held
+from slimdc.parameterization.quantization.codes import Numbers, Parts, band_of, held, largest_of
 from slimdc.parameterization.quantization.component import expected_bytes, most_bytes
 from slimdc.parameterization.quantization.entropy import LARGEST
 from slimdc.parameterization.quantization.rounding import rounded_to
 
-__all__ = ["coarsest", "estimated", "least_bytes", "step_within", "thinned_within"]
+__all__ = ["coarsest", "estimated", "least_bytes", "share_within", "step_within"]
 
 # Steps are sought between 2^-10 and 2^6 times the root mean square of the samples.
 _FINEST, _COARSEST = -10.0, 6.0
@@ -24,7 +22,7 @@ _SHARES = 10
 
 def estimated(numbers: Numbers, description: Description) -> float:
     """Estimate the bytes of numbers without coding them; infinite where they are too large."""
-    if any(part is not None and int(np.abs(part).max()) > LARGEST for part in numbers):
+    if largest_of(numbers) > LARGEST:
         return math.inf
     bands = band_of(description, numbers.y.shape[2], rows=numbers.left is None)
     return sum(expected_bytes(component, bands) for component in held(numbers, description))
@@ -56,7 +54,7 @@ def step_within(budget: float, parts: Parts, description: Description) -> float:
     return float(mean * 2.0**exponent)
 
 
-def thinned_within(budget: float, step: float, parts: Parts, description: Description) -> float:
+def share_within(budget: float, step: float, parts: Parts, description: Description) -> float:
     """Find the least share of numbers to take for 0, so that a step takes so many bytes at most.
 
     Parameters
